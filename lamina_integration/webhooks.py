@@ -1,0 +1,141 @@
+"""Believe a webhook delivery, or say why not.
+
+`verify` is pure: headers, raw body, keys and the clock in; what the delivery says out. The bytes
+that were signed are the timestamp's text, a full stop and the raw body, so nothing may be parsed
+or re-serialised before. A delivery has no id of its own: repeats are told by `digest`. Lamina's
+contract: Ed25519 over those bytes, 300 seconds of tolerance either way, any published key may sign.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+from base64 import urlsafe_b64decode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from pydantic import ValidationError
+
+from lamina_integration.errors import DeliveryMalformed, DeliveryStale, DeliveryUnsigned
+from lamina_integration.wire import RemoteRun, SigningKey
+
+SIGNATURE_HEADER = "X-Lamina-Webhook-Signature"
+TIMESTAMP_HEADER = "X-Lamina-Webhook-Timestamp"
+REQUEST_ID_HEADER = "X-Lamina-Webhook-Request-Id"
+USER_ID_HEADER = "X-Lamina-Webhook-User-Id"
+MAX_AGE_SECONDS = 300
+MAX_BODY_BYTES = 256 * 1024
+
+_SIGNATURE = re.compile(r"[0-9a-fA-F]{128}")
+_TIMESTAMP = re.compile(r"[0-9]{1,12}")
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedDelivery:
+    """A delivery Lamina has signed: the run it tells of, when it was signed, and what makes it unique."""
+
+    run: RemoteRun
+    timestamp: int
+    digest: str
+    signed_by: str | None
+
+
+def verify(
+    *, headers: Mapping[str, str], body: bytes, keys: Sequence[SigningKey], now: float | None = None
+) -> VerifiedDelivery:
+    """Return what a delivery says, or raise the DeliveryRejected that names what is wrong with it.
+
+    Junk is refused by its form, before any signature is computed. What is signed but stale is
+    raised with its verified content: worth asking about, not worth applying.
+    """
+    lowered = {name.lower(): value for name, value in headers.items()}
+    signature, timestamp = _signature_and_timestamp(lowered)
+    if len(body) > MAX_BODY_BYTES:
+        raise DeliveryMalformed(f"the body is longer than {MAX_BODY_BYTES} bytes")
+    message = timestamp.encode() + b"." + body
+    signer = _find_signer(signature, message, keys)
+    if signer is None:
+        raise DeliveryUnsigned("no known key fits the signature")
+    delivery = VerifiedDelivery(
+        run=_read_run(body, request_id=lowered.get(REQUEST_ID_HEADER.lower())),
+        timestamp=int(timestamp),
+        digest=hashlib.sha256(message).hexdigest(),
+        signed_by=signer.kid or None,
+    )
+    age = (time.time() if now is None else now) - delivery.timestamp
+    if abs(age) > MAX_AGE_SECONDS:
+        raise DeliveryStale(f"signed {age:.0f} seconds ago", verified=delivery)
+    return delivery
+
+
+def sign(private_key: Ed25519PrivateKey, body: bytes, timestamp: int) -> str:
+    """Return the signature header's value for a body, as Lamina makes it."""
+    return private_key.sign(str(timestamp).encode() + b"." + body).hex()
+
+
+def _signature_and_timestamp(lowered: Mapping[str, str]) -> tuple[bytes, str]:
+    signature = lowered.get(SIGNATURE_HEADER.lower(), "")
+    timestamp = lowered.get(TIMESTAMP_HEADER.lower(), "")
+    if not _SIGNATURE.fullmatch(signature):
+        raise DeliveryMalformed("the signature header is missing or not 64 bytes in hex")
+    if not _TIMESTAMP.fullmatch(timestamp):
+        raise DeliveryMalformed("the timestamp header is missing or not Unix seconds")
+    return bytes.fromhex(signature), timestamp
+
+
+def _find_signer(signature: bytes, message: bytes, keys: Sequence[SigningKey]) -> SigningKey | None:
+    for key in keys:
+        public_key = _public_key(key.x)
+        if public_key is None:
+            continue
+        try:
+            public_key.verify(signature, message)
+        except InvalidSignature:
+            continue
+        return key
+    return None
+
+
+@lru_cache(maxsize=32)
+def _public_key(x: str) -> Ed25519PublicKey | None:
+    """Return the key, or None for one of another kind: it must not spoil the keys beside it."""
+    try:
+        return Ed25519PublicKey.from_public_bytes(urlsafe_b64decode(x + "=" * (-len(x) % 4)))
+    except ValueError:
+        return None
+
+
+def _read_run(body: bytes, *, request_id: str | None) -> RemoteRun:
+    try:
+        payload = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise DeliveryMalformed("the body is not JSON") from error
+    data = _snapshot(payload)
+    if data is None:
+        raise DeliveryMalformed("the body tells of no run")
+    try:
+        run = RemoteRun.model_validate(data)
+    except ValidationError as error:
+        raise DeliveryMalformed("the body tells of no run") from error
+    if request_id is not None and request_id != run.run_id:
+        raise DeliveryMalformed("the request id is not the run's")
+    return run
+
+
+def _snapshot(payload: Any) -> dict[str, Any] | None:
+    """Return the run object: inside `data`, or bare as direct model runs were once described."""
+    if not isinstance(payload, dict):
+        return None
+    data = payload["data"] if isinstance(payload.get("data"), dict) else payload
+    if not isinstance(data.get("runId") or data.get("executionId"), str):
+        return None
+    if "outputs" not in data and isinstance(data.get("output"), dict):
+        made = {"id": "output", "label": "Output 1", "status": data.get("status"), **data["output"]}
+        data = {**data, "outputs": [made]}
+    return data
