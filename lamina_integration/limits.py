@@ -1,0 +1,217 @@
+"""Keep one request budget for everything that leaves this installation's address.
+
+Lamina counts requests per address, whatever the key, so all processes share one hash in Redis:
+two short scripts (GCRA: a theoretical arrival time that each request moves on) spread requests
+evenly instead of letting a whole window through in its first second. `hold` pushes everybody back
+when Lamina says so, and begins a new generation so that whoever sleeps on an older slot asks again.
+
+Time is the store's, never a worker's. Without the store nothing is sent: a budget that cannot be
+asked cannot be kept, and a caller that may wait comes back.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from lamina_integration.errors import LaminaBudgetSpent
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_WAIT_SECONDS = 5.0
+STORE_AWAY_SECONDS = 2.0
+
+
+class Lane(StrEnum):
+    """Who is waiting: a person, the news about runs, rows of a batch, or nobody in particular."""
+
+    INTERACTIVE = "interactive"
+    TRACKING = "tracking"
+    BATCH = "batch"
+    BACKGROUND = "background"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a lane asks: how far ahead of the even pace it may run, and how long it may sleep.
+
+    `turn_seconds` is its share when others want everything: after so long without a request it
+    gets one, at the next reservation's expense. The lane that goes first anyway needs none.
+    """
+
+    burst: int
+    longest_wait_seconds: float
+    turn_seconds: float | None
+
+
+PACES = {
+    Lane.INTERACTIVE: Pace(burst=8, longest_wait_seconds=5.0, turn_seconds=None),
+    Lane.TRACKING: Pace(burst=4, longest_wait_seconds=2.0, turn_seconds=5.0),
+    Lane.BATCH: Pace(burst=1, longest_wait_seconds=0.0, turn_seconds=10.0),
+    Lane.BACKGROUND: Pace(burst=1, longest_wait_seconds=0.0, turn_seconds=30.0),
+}
+LARGEST_BURST = max(pace.burst for pace in PACES.values())
+# What is counted at our end and at Lamina's differs by what is on its way between them.
+SAFETY = 0.95
+
+# KEYS: the hash. ARGV: interval, burst, longest wait, turn (microseconds but burst; a turn of -1 is none), lane,
+# extra time to live (ms).
+# Answers the wait in microseconds and the generation; a wait beyond the longest reserves nothing.
+RESERVE = """
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local interval, burst, longest, turn = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local state = redis.call('HMGET', KEYS[1], 'arrival', 'held', 'generation', 'served:' .. ARGV[5])
+local arrival = math.max(tonumber(state[1]) or now, now)
+local held = tonumber(state[2]) or 0
+local generation = state[3] or string.format('%.0f', now)
+local served = tonumber(state[4]) or 0
+local wait = math.max(arrival + interval - burst * interval - now, held - now, 0)
+if wait > longest and held <= now and turn >= 0 and now - served >= turn then
+  wait = 0
+end
+if wait <= longest then
+  arrival = arrival + interval
+  redis.call('HSET', KEYS[1], 'arrival', string.format('%.0f', arrival), 'generation', generation,
+    'served:' .. ARGV[5], string.format('%.0f', now + wait))
+  redis.call('PEXPIRE', KEYS[1], string.format('%.0f', (math.max(arrival, held) - now) / 1000 + ARGV[6]))
+end
+return {string.format('%.0f', wait), generation}
+"""
+
+# KEYS: the hash. ARGV: microseconds to hold everybody, extra time to live (ms).
+# A hold that adds less than a second to the one in force changes nothing: a fleet is refused together.
+HOLD = """
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local held = now + tonumber(ARGV[1])
+if held <= (tonumber(redis.call('HGET', KEYS[1], 'held')) or 0) + 1000000 then
+  return 0
+end
+redis.call('HSET', KEYS[1], 'held', string.format('%.0f', held), 'arrival', string.format('%.0f', held),
+  'generation', string.format('%.0f', now))
+redis.call('PEXPIRE', KEYS[1], string.format('%.0f', (held - now) / 1000 + ARGV[2]))
+return 1
+"""
+
+
+class RequestBudget:
+    """The installation's shared budget of requests to Lamina; safe to use from any thread or process."""
+
+    def __init__(
+        self, redis_client: Any, *, limit: int = 100, window_seconds: float = 60, key: str = "lamina:budget"
+    ) -> None:
+        self._redis = redis_client
+        self._key = key
+        self._interval_us = round(window_seconds / (SAFETY * max(limit - LARGEST_BURST, 1)) * 1_000_000)
+        self._keep_ms = round(window_seconds * 2000)
+        self._reserve = redis_client.register_script(RESERVE)
+        self._hold = redis_client.register_script(HOLD)
+
+    def acquire(self, lane: Lane) -> None:
+        """Return when a request may be sent; raise LaminaBudgetSpent when that is too far off for the lane."""
+        deadline = time.monotonic() + PACES[lane].longest_wait_seconds
+        try:
+            while True:
+                wait, generation = self._ask(lane, longest_seconds=max(deadline - time.monotonic(), 0.0))
+                if wait == 0:
+                    return
+                time.sleep(wait)
+                if self._generation() == generation:
+                    return
+        except RedisError as error:
+            raise LaminaBudgetSpent(
+                "The shared request budget cannot be reached", retry_after=STORE_AWAY_SECONDS
+            ) from error
+
+    def hold(self, seconds: float) -> None:
+        """Make everybody wait: Lamina said so."""
+        try:
+            self._hold(keys=[self._key], args=[round(max(seconds, 0.0) * 1_000_000), self._keep_ms])
+        except RedisError:
+            logger.warning("lamina budget: a hold of %.1f s could not be shared", seconds, exc_info=True)
+
+    def observe(self, remaining: int | None, reset_seconds: float | None) -> None:
+        """Take note of what Lamina says is left; nothing left is a hold until the window ends."""
+        if remaining is not None and remaining <= 0 and reset_seconds is not None:
+            self.hold(reset_seconds)
+
+    def _ask(self, lane: Lane, *, longest_seconds: float) -> tuple[float, str]:
+        pace = PACES[lane]
+        wait_us, generation = self._reserve(
+            keys=[self._key],
+            args=[
+                self._interval_us,
+                pace.burst,
+                round(longest_seconds * 1_000_000),
+                -1 if pace.turn_seconds is None else round(pace.turn_seconds * 1_000_000),
+                lane.value,
+                self._keep_ms,
+            ],
+        )
+        wait = int(wait_us) / 1_000_000
+        if wait > longest_seconds:
+            raise LaminaBudgetSpent(retry_after=wait)
+        return wait, _text(generation)
+
+    def _generation(self) -> str:
+        return _text(self._redis.hget(self._key, "generation"))
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def read_remaining(headers: Mapping[str, str]) -> int | None:
+    """Return how many requests Lamina says are left in this window."""
+    try:
+        return int(float(_header(headers, "RateLimit-Remaining") or ""))
+    except (ValueError, OverflowError):
+        return None
+
+
+def read_reset(headers: Mapping[str, str], *, now: float | None = None) -> float | None:
+    """Return in how many seconds Lamina's window begins anew."""
+    return _seconds(_header(headers, "RateLimit-Reset"), now=now)
+
+
+def read_retry_after(headers: Mapping[str, str], body: Any, *, now: float | None = None) -> float:
+    """Return how long a 429 asks to wait: its header, its body, the window's end, or a guess."""
+    in_body = body.get("retryAfter") if isinstance(body, dict) else None
+    for candidate in (_header(headers, "Retry-After"), in_body, _header(headers, "RateLimit-Reset")):
+        seconds = _seconds(candidate, now=now)
+        if seconds is not None:
+            return seconds
+    return DEFAULT_WAIT_SECONDS
+
+
+def _header(headers: Mapping[str, str], name: str) -> str | None:
+    lowered = {key.lower(): value for key, value in headers.items()}
+    return lowered.get(name.lower(), lowered.get(f"x-{name.lower()}"))
+
+
+def _seconds(value: Any, *, now: float | None) -> float | None:
+    """Read a wait given in seconds, as an absolute Unix time, or as an HTTP date; never a negative one."""
+    current = time.time() if now is None else now
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError, OverflowError):
+        try:
+            seconds = parsedate_to_datetime(str(value)).timestamp() - current
+        except (TypeError, ValueError, OverflowError):
+            return None
+    else:
+        if seconds > 1_000_000_000:
+            seconds -= current
+    if seconds != seconds:  # not a number
+        return None
+    return min(max(seconds, 0.0), 3600.0)
