@@ -1,1 +1,72 @@
-"""Lamina's HTTP API in plain Python: a typed client, its errors and its webhooks, and a stand-in to try it on."""
+"""Lamina's HTTP API in plain Python: a typed client, its errors and its webhooks, and a stand-in to try it on.
+
+Nothing here knows of Django or of the portal. Whatever is known about Lamina's wire is known here
+and nowhere else.
+"""
+
+from lamina_integration.client import LaminaClient
+from lamina_integration.errors import (
+    DeliveryMalformed,
+    DeliveryRejected,
+    DeliveryStale,
+    DeliveryUnsigned,
+    InputProblem,
+    LaminaAuthError,
+    LaminaBudgetSpent,
+    LaminaError,
+    LaminaInsufficientCredits,
+    LaminaInvalidInputs,
+    LaminaNotFound,
+    LaminaRateLimited,
+    LaminaResponseError,
+    LaminaUnreachable,
+)
+from lamina_integration.limits import Lane, RequestBudget
+from lamina_integration.wire import (
+    App,
+    AppSummary,
+    Estimate,
+    OutputSpec,
+    Page,
+    Parameter,
+    RemoteOutput,
+    RemoteRun,
+    RunSummary,
+    SigningKey,
+    UploadFile,
+    UploadTarget,
+    Usage,
+)
+
+__all__ = [
+    "App",
+    "AppSummary",
+    "DeliveryMalformed",
+    "DeliveryRejected",
+    "DeliveryStale",
+    "DeliveryUnsigned",
+    "Estimate",
+    "InputProblem",
+    "LaminaAuthError",
+    "LaminaBudgetSpent",
+    "LaminaClient",
+    "LaminaError",
+    "LaminaInsufficientCredits",
+    "LaminaInvalidInputs",
+    "LaminaNotFound",
+    "LaminaRateLimited",
+    "LaminaResponseError",
+    "LaminaUnreachable",
+    "Lane",
+    "OutputSpec",
+    "Page",
+    "Parameter",
+    "RemoteOutput",
+    "RemoteRun",
+    "RequestBudget",
+    "RunSummary",
+    "SigningKey",
+    "UploadFile",
+    "UploadTarget",
+    "Usage",
+]

@@ -1,0 +1,102 @@
+"""Describe an endpoint once, so that both clients can call it.
+
+A group of endpoints is a class whose methods only describe: they return a Call. `endpoint` turns
+each into a method that hands the Call to its client's `send`, which answers at once in the one and
+can be awaited in the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any, BinaryIO, Concatenate, Generic, ParamSpec, TypeVar, overload
+from urllib.parse import quote
+
+T = TypeVar("T")
+P = ParamSpec("P")
+Mode = TypeVar("Mode")
+
+
+class Sync:
+    """Marks groups whose methods return their answer."""
+
+
+class Async:
+    """Marks groups whose methods return an awaitable of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file on its way to storage that is not Lamina's API: streamed, and without the key."""
+
+    url: str
+    stream: BinaryIO
+    size: int
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One request to Lamina and how to read its answer."""
+
+    method: str
+    path: str
+    read: Callable[[Any], T]
+    query: dict[str, Any] = field(default_factory=dict)
+    body: Any = None
+    run_id: str | None = None
+    # Seconds to wait for the first byte when the answer takes its time by design.
+    patience_seconds: float | None = None
+    upload: Upload | None = None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether asking twice is as good as asking once."""
+        return self.method == "GET"
+
+
+class Group(Generic[Mode]):
+    """A group of endpoints of one client."""
+
+    def __init__(self, send: Callable[[Call[Any]], Any]) -> None:
+        self._send = send
+
+
+class Endpoint(Generic[P, T]):
+    """A described endpoint: called on a group, it sends."""
+
+    def __init__(self, describe: Callable[Concatenate[Any, P], Call[T]]) -> None:
+        self.describe = describe
+        self.__doc__ = describe.__doc__
+
+    @overload
+    def __get__(self, group: None, owner: type) -> Endpoint[P, T]: ...
+    @overload
+    def __get__(self, group: Group[Sync], owner: type) -> Callable[P, T]: ...
+    @overload
+    def __get__(self, group: Group[Async], owner: type) -> Callable[P, Awaitable[T]]: ...
+    def __get__(self, group: Group[Any] | None, owner: type) -> Any:
+        if group is None:
+            return self
+
+        @wraps(self.describe)
+        def call(*args: P.args, **kwargs: P.kwargs) -> Any:
+            return group._send(self.describe(group, *args, **kwargs))
+
+        return call
+
+
+def endpoint(describe: Callable[Concatenate[Any, P], Call[T]]) -> Endpoint[P, T]:
+    """Make a method that describes a Call into one that sends it."""
+    return Endpoint(describe)
+
+
+def path(template: str, **ids: str) -> str:
+    """Return a path with its ids escaped, whatever is in them."""
+    return template.format(**{name: quote(value, safe="") for name, value in ids.items()})
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """Return the members that were given, in Lamina's spelling: None and blank ones are left out."""
+    return {name: value for name, value in values.items() if value is not None and value != ""}
