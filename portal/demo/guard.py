@@ -13,15 +13,15 @@ from types import TracebackType
 SCRIPT = """
 trap '' HUP INT TERM
 while read -r line; do groups=$line; done
-for group in $groups; do kill -TERM -- "-$group"; done
+for group in $groups; do kill -s TERM -- "-$group"; done
 for second in 1 2 3 4 5 6 7 8; do
     alive=
-    for group in $groups; do kill -0 -- "-$group" && alive="$alive $group"; done
+    for group in $groups; do kill -s 0 -- "-$group" && alive="$alive $group"; done
     groups=$alive
     [ -n "$groups" ] || exit 0
     sleep 1
 done
-for group in $groups; do kill -KILL -- "-$group"; done
+for group in $groups; do kill -s KILL -- "-$group"; done
 """
 
 

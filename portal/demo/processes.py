@@ -145,8 +145,8 @@ class Family:
                 self._tell_guard()
         elif child.process.poll() is not None:
             _end_group(child.process, signal.SIGKILL)
-            child.quick_ends = 0 if now - child.started_at > SETTLED_AFTER_SECONDS else child.quick_ends + 1
-            pause = min(2**child.quick_ends, LONGEST_PAUSE_SECONDS)
+            child.quick_ends = 1 if now - child.started_at > SETTLED_AFTER_SECONDS else child.quick_ends + 1
+            pause = min(2 ** (child.quick_ends - 1), LONGEST_PAUSE_SECONDS)
             child.restart_at = now + pause
             say(f"The {name} process {_how(child.process)}; starting it again in {pause} s. Log: {self._log_of(name)}")
 
