@@ -1,0 +1,275 @@
+"""One budget paces every process evenly, obeys Lamina, and lets nobody starve."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from lamina_integration.errors import LaminaBudgetSpent
+from lamina_integration.limits import (
+    LARGEST_BURST,
+    PACES,
+    SAFETY,
+    Lane,
+    RequestBudget,
+    read_remaining,
+    read_reset,
+    read_retry_after,
+)
+
+NOW = 1_780_390_898.0
+
+
+@pytest.fixture
+def store(redis_url: str) -> Any:
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
+
+
+def rush(budget: RequestBudget, lane: Lane, *, attempts: int) -> int:
+    """Return how many of so many attempts at once were let through."""
+    let_through = 0
+    for _ in range(attempts):
+        try:
+            budget.acquire(lane)
+        except LaminaBudgetSpent:
+            continue
+        let_through += 1
+    return let_through
+
+
+def test_batch_is_refused_at_once_when_it_would_have_to_wait(store: Any, budget_key: str) -> None:
+    budget = RequestBudget(store, key=budget_key)
+    budget.acquire(Lane.BATCH)
+    with pytest.raises(LaminaBudgetSpent) as refused:
+        budget.acquire(Lane.BATCH)
+    even_pace = 60 / (SAFETY * (100 - LARGEST_BURST))
+    assert 0 < refused.value.retry_after <= even_pace
+
+
+def test_interactive_goes_ahead_of_the_pace_by_its_burst(store: Any, budget_key: str) -> None:
+    budget = RequestBudget(store, key=budget_key, window_seconds=6000)
+    assert rush(budget, Lane.INTERACTIVE, attempts=20) == PACES[Lane.INTERACTIVE].burst
+
+
+def test_interactive_is_let_through_where_batch_has_to_wait(store: Any, budget_key: str) -> None:
+    budget = RequestBudget(store, key=budget_key, window_seconds=6000)
+    assert rush(budget, Lane.BATCH, attempts=5) == 1
+    assert rush(budget, Lane.INTERACTIVE, attempts=3) == 3
+
+
+def test_a_refusal_takes_nothing_from_the_budget(store: Any, budget_key: str) -> None:
+    budget = RequestBudget(store, key=budget_key, window_seconds=6000)
+    budget.acquire(Lane.BATCH)
+    before = store.hget(budget_key, "arrival")
+    assert rush(budget, Lane.BATCH, attempts=10) == 0
+    assert store.hget(budget_key, "arrival") == before
+
+
+def test_interactive_sleeps_until_its_slot(store: Any, budget_key: str) -> None:
+    budget = RequestBudget(store, key=budget_key, window_seconds=5)
+    began = time.monotonic()
+    for _ in range(LARGEST_BURST + 4):
+        budget.acquire(Lane.INTERACTIVE)
+    interval = 5 / (SAFETY * (100 - LARGEST_BURST))
+    assert time.monotonic() - began >= 3.5 * interval
+
+
+def test_two_clients_share_one_budget(redis_url: str, store: Any, budget_key: str) -> None:
+    with redis.Redis.from_url(redis_url, decode_responses=True) as other:
+        here, there = (RequestBudget(client, key=budget_key, window_seconds=6000) for client in (store, other))
+        assert rush(here, Lane.INTERACTIVE, attempts=4) + rush(there, Lane.INTERACTIVE, attempts=9) == LARGEST_BURST
+
+
+def test_hold_pushes_everybody_back(store: Any, budget_key: str) -> None:
+    RequestBudget(store, key=budget_key).hold(37)
+    with pytest.raises(LaminaBudgetSpent) as refused:
+        RequestBudget(store, key=budget_key).acquire(Lane.INTERACTIVE)
+    assert 36 < refused.value.retry_after <= 37
+
+
+def test_a_shorter_hold_does_not_shorten_the_one_in_force(store: Any, budget_key: str) -> None:
+    budget = RequestBudget(store, key=budget_key)
+    budget.hold(37)
+    budget.hold(2)
+    with pytest.raises(LaminaBudgetSpent) as refused:
+        budget.acquire(Lane.INTERACTIVE)
+    assert refused.value.retry_after > 36
+
+
+def test_a_fleet_refused_together_holds_once(store: Any, budget_key: str) -> None:
+    budget = RequestBudget(store, key=budget_key)
+    budget.hold(30)
+    generation = store.hget(budget_key, "generation")
+    for _ in range(5):
+        budget.hold(30)
+    assert store.hget(budget_key, "generation") == generation
+
+
+def test_whoever_sleeps_when_a_hold_begins_asks_again(store: Any, budget_key: str) -> None:
+    budget = RequestBudget(store, key=budget_key, window_seconds=60)
+    rush(budget, Lane.INTERACTIVE, attempts=LARGEST_BURST)
+    refusals: list[LaminaBudgetSpent] = []
+
+    def sleeper() -> None:
+        try:
+            budget.acquire(Lane.INTERACTIVE)
+        except LaminaBudgetSpent as error:
+            refusals.append(error)
+
+    before = store.hget(budget_key, "arrival")
+    thread = threading.Thread(target=sleeper)
+    thread.start()
+    while store.hget(budget_key, "arrival") == before:  # until the sleeper has its slot
+        assert thread.is_alive()
+    budget.hold(37)
+    thread.join(10)
+    assert [round(error.retry_after) for error in refusals] in ([36], [37])
+
+
+def test_nothing_left_in_lamina_s_window_is_a_hold_until_it_ends(store: Any, budget_key: str) -> None:
+    budget = RequestBudget(store, key=budget_key)
+    budget.observe(1, 20.0)
+    budget.observe(None, 20.0)
+    budget.observe(0, None)
+    budget.acquire(Lane.BATCH)
+    budget.observe(0, 20.0)
+    with pytest.raises(LaminaBudgetSpent) as refused:
+        budget.acquire(Lane.BATCH)
+    assert 19 < refused.value.retry_after <= 20
+
+
+@pytest.mark.parametrize("lane", [Lane.TRACKING, Lane.BATCH, Lane.BACKGROUND])
+def test_no_lane_starves_while_people_take_everything(store: Any, budget_key: str, lane: Lane) -> None:
+    budget = RequestBudget(store, key=budget_key, window_seconds=6000)
+    rush(budget, Lane.INTERACTIVE, attempts=LARGEST_BURST)
+    budget.acquire(lane)  # its turn: it has had none for long
+    assert rush(budget, lane, attempts=3) == 0
+
+
+def test_a_turn_is_paid_for_by_those_who_come_after(store: Any, budget_key: str) -> None:
+    budget = RequestBudget(store, key=budget_key, window_seconds=6000)
+    rush(budget, Lane.INTERACTIVE, attempts=LARGEST_BURST)
+    before = int(store.hget(budget_key, "arrival"))
+    budget.acquire(Lane.BATCH)
+    assert int(store.hget(budget_key, "arrival")) > before
+
+
+def test_no_turn_during_a_hold(store: Any, budget_key: str) -> None:
+    budget = RequestBudget(store, key=budget_key)
+    budget.hold(30)
+    assert rush(budget, Lane.BACKGROUND, attempts=2) == 0
+
+
+def test_a_budget_that_was_forgotten_begins_anew(store: Any, budget_key: str) -> None:
+    budget = RequestBudget(store, key=budget_key, window_seconds=6000)
+    rush(budget, Lane.INTERACTIVE, attempts=20)
+    store.delete(budget_key)
+    store.script_flush()
+    assert rush(budget, Lane.INTERACTIVE, attempts=20) == LARGEST_BURST
+
+
+def test_the_hash_does_not_outlive_its_use(store: Any, budget_key: str) -> None:
+    budget = RequestBudget(store, key=budget_key)
+    budget.acquire(Lane.INTERACTIVE)
+    assert 0 < store.ttl(budget_key) <= 125
+    budget.hold(1000)
+    assert 1000 < store.ttl(budget_key) <= 1125
+
+
+def test_without_the_store_nothing_is_sent_and_a_hold_is_no_crash(budget_key: str) -> None:
+    with redis.Redis(host="127.0.0.1", port=1, retry=Retry(NoBackoff(), 0)) as nowhere:
+        budget = RequestBudget(nowhere, key=budget_key)
+        with pytest.raises(LaminaBudgetSpent) as refused:
+            budget.acquire(Lane.INTERACTIVE)
+        assert refused.value.retry_after > 0
+        budget.hold(5)
+
+
+RUSHER = """
+import sys, time, redis
+from lamina_integration.errors import LaminaBudgetSpent
+from lamina_integration.limits import Lane, RequestBudget
+url, key, lane, window, until = sys.argv[1:]
+budget, sent = RequestBudget(redis.Redis.from_url(url), key=key, window_seconds=float(window)), []
+while time.time() < float(until):
+    try:
+        budget.acquire(Lane(lane))
+    except LaminaBudgetSpent as error:
+        time.sleep(min(error.retry_after, 0.05))
+    else:
+        sent.append(time.time())
+print(*sent)
+"""
+
+
+def test_processes_in_four_lanes_keep_the_pace_together(redis_url: str, budget_key: str) -> None:
+    window = 2.0
+    until = time.time() + 1.5 + 2 * window
+    lanes = [*Lane, *Lane]
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", RUSHER, redis_url, budget_key, lane.value, str(window), str(until)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for lane in lanes
+    ]
+    sent_by = [[float(moment) for moment in process.communicate(timeout=60)[0].split()] for process in processes]
+    moments = sorted(moment for sent in sent_by for moment in sent)
+    busiest = max(sum(1 for later in moments if 0 <= later - first < window) for first in moments)
+    assert busiest <= 100
+    steady = [moment for moment in moments if moment > moments[0] + window / 2]
+    rate = (len(steady) - 1) / (steady[-1] - steady[0])
+    assert rate >= 0.9 * SAFETY * (100 - LARGEST_BURST) / window
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(asks=st.lists(st.sampled_from(list(Lane)), min_size=1, max_size=60))
+def test_no_mix_of_lanes_runs_further_ahead_than_burst_and_turns(store: Any, asks: list[Lane]) -> None:
+    key = f"lamina:test:mix:{time.monotonic_ns()}"
+    budget = RequestBudget(store, key=key, window_seconds=60_000)
+    let_through = sum(rush(budget, lane, attempts=1) for lane in asks)
+    turns = sum(1 for pace in PACES.values() if pace.turn_seconds is not None)
+    assert let_through <= LARGEST_BURST + turns
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "seconds"),
+    [
+        ({"Retry-After": "37", "RateLimit-Reset": "5"}, {"retryAfter": 9}, 37),
+        ({"RateLimit-Reset": "5"}, {"retryAfter": 9}, 9),
+        ({"RateLimit-Reset": "5"}, None, 5),
+        ({}, "Too many requests from this IP, please try again in a minute", 5),
+        ({"retry-after": "0"}, None, 0),
+        ({"X-RateLimit-Reset": str(int(NOW) + 12)}, None, 12),
+        ({"Retry-After": format_datetime(datetime.fromtimestamp(NOW + 30, UTC), usegmt=True)}, None, 30),
+        ({"Retry-After": "soon", "RateLimit-Reset": "nan"}, {"retryAfter": True}, 5),
+        ({"Retry-After": "-3"}, None, 0),
+        ({"Retry-After": "99999999"}, None, 3600),
+        ({"Retry-After": "1.5"}, None, 1.5),
+    ],
+)
+def test_the_wait_of_a_429_is_worked_out_in_order_c18(headers: dict[str, str], body: Any, seconds: float) -> None:
+    assert read_retry_after(headers, body, now=NOW) == pytest.approx(seconds, abs=1)
+
+
+def test_rate_limit_headers_are_read_with_and_without_prefix() -> None:
+    assert read_remaining({"ratelimit-remaining": "3"}) == 3
+    assert read_remaining({"X-RateLimit-Remaining": "0"}) == 0
+    assert read_remaining({"RateLimit-Remaining": "many"}) is None
+    assert read_remaining({}) is None
+    assert read_reset({"X-RateLimit-Reset": "41"}) == 41
+    assert read_reset({}) is None
