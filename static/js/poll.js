@@ -1,0 +1,89 @@
+// Polling with manners. The server writes the timer into the markup (hx-trigger="every 2s"); here polls
+// are left out while the tab is hidden, made up for when it comes back, and their news is told.
+const POLLING = '[hx-trigger*="portal:visible"]';
+const progress = () => document.querySelector("[data-page-state]");
+const icon = document.getElementById("favicon");
+const plainIcon = icon?.getAttribute("href");
+const plainTitle = document.title;
+const live = document.querySelector("[data-live]");
+const offer = document.querySelector("[data-notify-offer]");
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (document.hidden && event.target.matches?.(POLLING)) event.preventDefault();
+});
+
+// A poll that got no answer is no reason for words: the next one is seconds away.
+const catchUp = () => {
+  if (document.hidden) return;
+  for (const element of document.querySelectorAll(POLLING)) element.dispatchEvent(new CustomEvent("portal:visible"));
+};
+document.addEventListener("visibilitychange", catchUp);
+window.addEventListener("online", catchUp);
+
+const words = () => [...(progress()?.querySelectorAll("[data-live-text]") ?? [])].map((part) => part.textContent.trim()).join(". ");
+
+const showInTab = (state, label) => {
+  const mark = { done: "✓ ", failed: "✕ ", going: "" }[state] ?? "";
+  document.title = state === "going" ? `${label} · ${plainTitle}` : `${mark}${label} · ${plainTitle}`;
+  if (icon) icon.href = icon.dataset[state] ?? plainIcon;
+};
+
+const notice = (state) => {
+  const button = document.querySelector("[data-notify]");
+  if (!button || button.dataset.wanted === undefined || !document.hidden) return;
+  new Notification(state === "done" ? button.dataset.textDone : button.dataset.textFailed, { body: plainTitle });
+  delete button.dataset.wanted;
+};
+
+// Time since the start, counted here, so that an unchanged page needs no news for it.
+let counted = null;
+let since = 0;
+const spoken = (seconds) => {
+  const unit = (value, name) => new Intl.NumberFormat(document.documentElement.lang, { style: "unit", unit: name, unitDisplay: "short" }).format(value);
+  return seconds < 60 ? unit(seconds, "second") : `${unit(Math.floor(seconds / 60), "minute")} ${unit(seconds % 60, "second")}`;
+};
+const tick = () => {
+  const place = document.querySelector("[data-elapsed]");
+  if (!place || document.hidden) return;
+  if (place !== counted) {
+    counted = place;
+    since = performance.now() - Number(place.dataset.elapsed) * 1000;
+  }
+  place.textContent = spoken(Math.max(0, Math.round((performance.now() - since) / 1000)));
+};
+
+let last = null;
+const look = () => {
+  const section = progress();
+  if (!section) return;
+  const now = { status: section.dataset.status, state: section.dataset.pageState, words: words() };
+  const label = section.querySelector("[data-live-text]")?.textContent.trim() ?? "";
+  if (last === null ? now.state === "going" : last.state !== now.state || last.status !== now.status) {
+    showInTab(now.state, label);
+  }
+  if (last && last.words !== now.words) {
+    if (live) live.textContent = now.words;
+    if (last.state === "going" && now.state !== "going") notice(now.state);
+  }
+  if (offer) {
+    const useful = "Notification" in window && Notification.permission !== "denied" && section.dataset.late !== undefined;
+    offer.hidden = !useful || document.querySelector("[data-notify]").dataset.wanted !== undefined;
+  }
+  // Nothing is left to cancel: the question goes away with it.
+  if (now.state !== "going") document.querySelector("dialog#cancel-run[open]")?.close();
+  last = now;
+};
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-notify]");
+  if (!button) return;
+  if ((await Notification.requestPermission()) === "granted") button.dataset.wanted = "";
+  offer.hidden = true;
+});
+
+document.addEventListener("htmx:afterSwap", () => {
+  look();
+  tick();
+});
+look();
+setInterval(tick, 1000);
