@@ -1,0 +1,1 @@
+"""The merchant portal: a Django project on top of the Lamina API."""

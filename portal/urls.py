@@ -1,0 +1,24 @@
+"""The URL tree, grouped as it reads: people, a workspace's rooms, Lamina's way in, staff."""
+
+from allauth.account.decorators import secure_admin_login
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from portal.runs.views import hook
+from portal.workspaces import views as workspaces
+
+admin.autodiscover()
+admin.site.login = secure_admin_login(admin.site.login)
+
+urlpatterns = [
+    path("", workspaces.home, name="home"),
+    path("accounts/", include("allauth.account.urls")),
+    path("w/<slug:slug>/", RedirectView.as_view(pattern_name="runs:choose"), name="workspace"),
+    path("w/<slug:slug>/", include("portal.runs.urls")),
+    path("w/<slug:slug>/gallery/", include("portal.gallery.urls")),
+    path("w/<slug:slug>/media/", include("portal.media.urls")),
+    path("hooks/lamina/<str:token>/", hook.receive, name="hook"),
+    path("healthz", workspaces.healthz, name="healthz"),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,38 @@
+"""Redis as a cache that may be away: what it cannot answer counts as not cached."""
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.core.cache.backends.redis import RedisCache
+from redis.exceptions import ConnectionError, TimeoutError
+
+logger = logging.getLogger(__name__)
+
+
+def _forgiving(name: str, fallback: Callable[..., Any]) -> Callable[..., Any]:
+    method = getattr(RedisCache, name)
+
+    @wraps(method)
+    def call(self: RedisCache, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(self, *args, **kwargs)
+        except (ConnectionError, TimeoutError) as error:
+            logger.warning("cache is away method=%s error=%s", name, error)
+            return fallback(*args, **kwargs)
+
+    return call
+
+
+class ForgivingRedisCache(RedisCache):
+    """Django's Redis cache, except that pages go on without it while Redis restarts."""
+
+    get = _forgiving("get", lambda key, default=None, version=None: default)
+    get_many = _forgiving("get_many", lambda keys, version=None: {})
+    set = _forgiving("set", lambda *args, **kwargs: None)
+    set_many = _forgiving("set_many", lambda data, *args, **kwargs: list(data))
+    add = _forgiving("add", lambda *args, **kwargs: True)
+    touch = _forgiving("touch", lambda *args, **kwargs: False)
+    delete = _forgiving("delete", lambda *args, **kwargs: False)
+    has_key = _forgiving("has_key", lambda *args, **kwargs: False)

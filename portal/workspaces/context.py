@@ -1,0 +1,27 @@
+"""What every page of a workspace shows around its content."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+SECTIONS = {"choose": "create", "create": "create"}
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """Return the section we are in, the credits, and the workspaces to change to, each only when asked for."""
+    workspace = getattr(request, "workspace", None)
+    if workspace is None:
+        return {}
+    match = request.resolver_match
+    section = ""
+    if match and match.namespace in {"runs", "gallery"}:
+        section = SECTIONS.get(match.url_name or "", match.namespace)
+    others = SimpleLazyObject(lambda: list(request.user.workspaces.exclude(pk=workspace.pk)))
+    return {
+        "shell": {
+            "section": section,
+            "credits": {"balance": workspace.credits_balance, "as_of": workspace.credits_checked_at},
+            "other_workspaces": others,
+        }
+    }

@@ -1,0 +1,20 @@
+"""The portal's way to Lamina: a client with a workspace's key and the shared request budget."""
+
+import redis
+from django.conf import settings
+
+from lamina_integration import LaminaClient, Lane, RequestBudget
+from portal.workspaces.models import Workspace
+
+_connection = redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=5)
+
+
+def client_for(workspace: Workspace, *, lane: Lane) -> LaminaClient:
+    """Return a client that speaks for `workspace` and waits for its turn in `lane`.
+
+    Close it after use: it is a context manager. Every client of every process shares one budget,
+    because Lamina counts requests by address and not by key.
+    """
+    budget = RequestBudget(_connection, limit=settings.LAMINA_RATE_LIMIT)
+    key = workspace.lamina_api_key or settings.LAMINA_API_KEY
+    return LaminaClient(base_url=settings.LAMINA_BASE_URL, api_key=key, budget=budget, lane=lane)

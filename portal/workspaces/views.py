@@ -1,0 +1,26 @@
+"""The front door: where a signed-in person belongs, and whether the process lives."""
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+
+@require_safe
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    """Lead to the person's workspace; let them choose when there are several."""
+    workspaces = list(request.user.workspaces.all())
+    if len(workspaces) == 1:
+        return redirect(workspaces[0])
+    if workspaces:
+        return render(request, "workspaces/choose.html", {"workspaces": workspaces})
+    return render(request, "workspaces/none.html")
+
+
+@require_safe
+@never_cache
+def healthz(request: HttpRequest) -> HttpResponse:
+    """Say that this process answers; nothing else is asked."""
+    return HttpResponse("ok", content_type="text/plain")
