@@ -1,0 +1,268 @@
+"""An app's form, drawn from one schema version.
+
+The form walks the parameters in the order the app gives them and asks Lamina's own rules for the
+verdict. It carries the schema version it was drawn from, so that a post is read with the options
+the person saw even when the schema has changed meanwhile.
+"""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from lamina_integration import App, inputs
+from portal.catalogue.fields import Chosen, MediaField, ParameterBoundField, ParameterField, field_for, shown
+from portal.media.intake import UploadRefused, take_in
+from portal.media.library import find_media
+from portal.media.models import Media
+from portal.workspaces.models import Membership
+
+STAND_IN_LINK = "https://media.invalid/"  # what the rules see where a file of ours will have an address
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A line of the summary above a form."""
+
+    anchor: str
+    label: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutputChoice:
+    """Outputs of one label, which Lamina makes together or not at all."""
+
+    value: str
+    label: str
+    selected: bool
+    id: str
+    is_default: bool = False
+
+
+class RunForm(forms.Form):
+    """What one run of an app is asked for."""
+
+    token = forms.UUIDField(widget=forms.HiddenInput)
+    schema = forms.IntegerField(widget=forms.HiddenInput)
+    outputs = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
+
+    def __init__(
+        self,
+        *args: Any,
+        app: App,
+        schema_id: int,
+        member: Membership,
+        earlier_inputs: Mapping[str, Any] | None = None,
+        earlier_outputs: list[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        kwargs["initial"] = {"token": uuid.uuid4(), "schema": schema_id}
+        super().__init__(*args, **kwargs)
+        self.app = app
+        self.member = member
+        self._names: dict[str, str] = {}
+        for position, parameter in enumerate(app.parameters):
+            self.fields[f"p{position}"] = field_for(parameter)
+            self._names[f"p{position}"] = inputs.address(app.parameters, parameter)
+        self._output_labels = output_labels(app)
+        self.fields["outputs"].choices = [(str(n), label) for n, label in enumerate(self._output_labels)]
+        self.initial["outputs"] = [
+            str(n) for n, label in enumerate(self._output_labels) if not earlier_outputs or label in earlier_outputs
+        ]
+        if earlier_inputs is not None:
+            self._refill(earlier_inputs)
+
+    def _refill(self, earlier: Mapping[str, Any]) -> None:
+        for field_name, field in self._parameter_items():
+            value = earlier.get(self._names[field_name])
+            if value is not None:
+                self.initial[field_name] = field.from_input(value)
+
+    def _parameter_items(self) -> list[tuple[str, ParameterField]]:
+        return [(name, field) for name, field in self.fields.items() if isinstance(field, ParameterField)]
+
+    @cached_property
+    def media_by_ref(self) -> dict[str, Media]:
+        """Return every file of this workspace that the form mentions, in one query."""
+        refs: list[str] = []
+        for name, field in self._parameter_items():
+            if isinstance(field, MediaField):
+                value = self[name].value()
+                refs.extend(value.refs if isinstance(value, Chosen) else ())
+        return find_media(self.member.workspace, refs) if refs else {}
+
+    @property
+    def parameter_fields(self) -> list[ParameterBoundField]:
+        """Return the fields in the app's order."""
+        return [self[name] for name, _field in self._parameter_items()]  # type: ignore[misc]
+
+    @property
+    def output_choices(self) -> list[OutputChoice]:
+        """Return what can be made; empty when there is nothing to choose."""
+        if len(self._output_labels) < 2:
+            return []
+        chosen = self["outputs"].value() or []
+        counts = [spec.label.casefold() for spec in self.app.outputs]
+        return [
+            OutputChoice(
+                value=str(n),
+                label=shown(label) + (f" ×{times}" if (times := counts.count(label.casefold())) > 1 else ""),
+                selected=str(n) in chosen,
+                id=f"id_outputs_{n}",
+            )
+            for n, label in enumerate(self._output_labels)
+        ]
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Return every problem once, in the form's order, for the summary."""
+        lines = [Problem("", "", message) for message in self.non_field_errors()]
+        for field in self.parameter_fields:
+            lines.extend(Problem(field.anchor, str(field.label), message) for message in field.errors)
+        lines.extend(Problem("id_outputs_0", _("What to make"), message) for message in self["outputs"].errors)
+        if any(self[name].errors for name in ("token", "schema")):
+            lines.append(Problem("", "", _("The form was not complete. Look it over and send it again.")))
+        return lines
+
+    @property
+    def submit_text(self) -> str:
+        """Return the words on the button."""
+        kinds = {spec.type for spec in self.app.outputs}
+        count = len(self.app.outputs)
+        if kinds == {"image"}:
+            return ngettext("Make %(n)d picture", "Make %(n)d pictures", count) % {"n": count}
+        if kinds == {"video"}:
+            return ngettext("Make %(n)d video", "Make %(n)d videos", count) % {"n": count}
+        return _("Make it")
+
+    def clean(self) -> dict[str, Any]:
+        """Take in files that came with the post, then ask Lamina's rules about everything at once."""
+        cleaned = super().clean() or {}
+        for name, field in self._parameter_items():
+            if isinstance(field, MediaField):
+                self._clean_media(name, field, cleaned)
+        for problem in inputs.check(self.app.parameters, self._as_lamina_sees(cleaned)):
+            self._place(problem)
+        if self._output_labels and not cleaned.get("outputs") and len(self._output_labels) > 1:
+            self.add_error("outputs", _("Choose at least one."))
+        return cleaned
+
+    def _clean_media(self, name: str, field: MediaField, cleaned: dict[str, Any]) -> None:
+        """Turn what was given into references and links; keep the files that are right either way."""
+        chosen: Chosen = cleaned.get(name) or Chosen()
+        kept: list[str] = []
+        refused = False
+        for upload in chosen.files:
+            try:
+                media = take_in(
+                    workspace=self.member.workspace, user=self.member.user, upload=upload, accept=field.accept
+                )
+            except UploadRefused as error:
+                self.add_error(name, error.message)
+                refused = True
+            else:
+                kept.append(media.ref)
+        self._show_kept(name, Chosen(refs=(*chosen.refs, *kept), links=chosen.links))
+        known = find_media(self.member.workspace, chosen.refs)
+        for ref in chosen.refs:
+            if ref not in known:
+                self.add_error(name, _("One of the chosen files is not here any more. Add it again."))
+            elif known[ref].kind not in field.accept:
+                self.add_error(name, _("“%(name)s” is not of a kind this app takes here.") % {"name": known[ref].name})
+        values = [*chosen.refs, *kept, *chosen.links]
+        if not field.multiple and len(values) > 1:
+            self.add_error(name, _("Only one is taken here. Remove the others."))
+        if any(len(link) > 2000 for link in chosen.links):
+            self.add_error(name, _("A link is longer than 2,000 characters."))
+        if refused and not values:
+            return
+        cleaned[name] = values
+
+    def _show_kept(self, name: str, chosen: Chosen) -> None:
+        """Make a form that comes back show the files that were just kept as chosen."""
+        self.data = self.data.copy()
+        self.data.setlist(name, list(chosen.refs))
+        self.__dict__.pop("media_by_ref", None)
+
+    def _as_lamina_sees(self, cleaned: dict[str, Any]) -> dict[str, Any]:
+        """Return the inputs with an address in the place of each of our files."""
+        seen: dict[str, Any] = {}
+        for name, field in self._parameter_items():
+            value = field.to_input(cleaned.get(name)) if name not in self.errors else None
+            if isinstance(field, MediaField) and value is not None:
+                value = with_links(value, lambda _ref: STAND_IN_LINK)
+            seen[self._names[name]] = value
+        return seen
+
+    def _place(self, problem: inputs.InputProblem) -> None:
+        """Put one of Lamina's verdicts at its field, in words for people."""
+        for name, field in self._parameter_items():
+            if problem.param in {field.parameter.key, field.parameter.name, field.parameter.id}:
+                if name in self.errors or (
+                    problem.code == "missing_no_default" and (field.optional or self._has_value(name, field))
+                ):
+                    continue
+                self.add_error(name, message_for(problem, field))
+                return
+
+    def _has_value(self, name: str, field: ParameterField) -> bool:
+        return field.to_input(self.cleaned_data.get(name)) is not None
+
+    def show_refusals(self, problems: list[dict[str, str]]) -> None:
+        """Show at the fields what Lamina refused when the run was about to be sent."""
+        self._errors = forms.utils.ErrorDict()
+        for problem in problems:
+            found = inputs.find(self.app.parameters, problem["param"])
+            for name, field in self._parameter_items():
+                if field.parameter is found:
+                    refusal = inputs.InputProblem(problem["param"], problem["code"], problem["message"])
+                    self._errors.setdefault(name, self.error_class([message_for(refusal, field)]))
+
+    def inputs(self) -> dict[str, Any]:
+        """Return the inputs by the name Lamina knows; what was left blank is left out."""
+        values = {
+            self._names[name]: field.to_input(self.cleaned_data.get(name)) for name, field in self._parameter_items()
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+    def outputs_wanted(self) -> list[str]:
+        """Return the labels of the chosen outputs; empty when everything is wanted."""
+        chosen = self.cleaned_data.get("outputs") or []
+        if len(chosen) == len(self._output_labels):
+            return []
+        return [self._output_labels[int(n)] for n in chosen]
+
+
+def output_labels(app: App) -> list[str]:
+    """Return the labels of an app's outputs, each once: Lamina takes them without regard to case."""
+    labels: dict[str, str] = {}
+    for spec in app.outputs:
+        labels.setdefault(spec.label.casefold(), spec.label)
+    return list(labels.values())
+
+
+def with_links(value: Any, link_for: Any) -> Any:
+    """Return a media value with every reference to a file of ours replaced by `link_for(ref)`."""
+    if isinstance(value, list):
+        return [with_links(item, link_for) for item in value]
+    return link_for(value) if isinstance(value, str) and value.startswith("media:") else value
+
+
+def message_for(problem: inputs.InputProblem, field: ParameterField) -> str:
+    """Return a sentence for people; what Lamina said itself where we have no better one."""
+    match problem.code:
+        case "missing_no_default":
+            return str(field.missing_message)
+        case "invalid_option":
+            return _("Choose one of the options that are listed.")
+        case "invalid_media":
+            return _("A link starts with https:// or http:// and has no spaces.")
+        case "invalid_type":
+            return _("This takes text.")
+    return problem.message

@@ -1,0 +1,93 @@
+"""App schemas: fetched from Lamina in the background, served from the cache, kept as versions.
+
+No page fetches a schema. `refresh` is called by the background task, the command and the task that
+sends a run; pages call `schema_of`, which asks the cache and then the database.
+"""
+
+import hashlib
+import json
+import logging
+from typing import Any
+
+from django.core.cache import cache
+from django.db import transaction
+from django.utils import timezone
+
+from lamina_integration import App as LaminaApp
+from lamina_integration import LaminaClient, LaminaError
+from portal.catalogue.models import App, Capability, PinnedApp, SchemaVersion
+from portal.workspaces.models import Workspace
+
+logger = logging.getLogger(__name__)
+
+CACHE_SECONDS = 24 * 3600
+
+
+def schema_of(version_id: int) -> LaminaApp:
+    """Return the app as described by one schema version, from the cache or the database."""
+    key = f"schema:{version_id}"
+    detail = cache.get(key)
+    if detail is None:
+        detail = SchemaVersion.objects.values_list("detail", flat=True).get(pk=version_id)
+        cache.set(key, detail, CACHE_SECONDS)
+    return LaminaApp.from_detail(detail)
+
+
+def fingerprint_of(detail: dict[str, Any]) -> str:
+    """Return the SHA-256 of what a form is drawn from: the parameters and outputs."""
+    drawn = {"parameters": detail.get("parameters"), "outputs": detail.get("outputs")}
+    return hashlib.sha256(json.dumps(drawn, sort_keys=True).encode()).hexdigest()
+
+
+def remember(app: App, detail: dict[str, Any]) -> SchemaVersion:
+    """Record an app's detail; a new version only when its parameters or outputs changed."""
+    with transaction.atomic():
+        version, is_new = SchemaVersion.objects.get_or_create(
+            app=app, fingerprint=fingerprint_of(detail), defaults={"detail": detail}
+        )
+        app.name = detail.get("name") or app.name
+        app.description = detail.get("description") or ""
+        app.schema = version
+        app.refreshed_at = timezone.now()
+        app.refresh_error = ""
+        app.save(update_fields=["name", "description", "schema", "refreshed_at", "refresh_error"])
+    if is_new:
+        logger.info("schema version is new app=%s fingerprint=%s", app.lamina_id, version.fingerprint[:8])
+    return version
+
+
+def refresh(app: App, *, client: LaminaClient) -> SchemaVersion:
+    """Fetch an app's schema and return the version it is now; raises LaminaError."""
+    return remember(app, client.apps.get_detail(app.lamina_id))
+
+
+def refresh_estimate(app: App, *, client: LaminaClient) -> None:
+    """Fetch what a run of the app costs; an app without an estimate keeps none."""
+    try:
+        estimate = client.apps.estimate(app.lamina_id)
+    except LaminaError as error:
+        logger.info("no estimate app=%s error=%s", app.lamina_id, error)
+        return
+    app.credits_expected, app.credits_min, app.credits_max = estimate.expected, estimate.min, estimate.max
+    app.save(update_fields=["credits_expected", "credits_min", "credits_max"])
+
+
+def pin(*, workspace: Workspace, lamina_id: str, capability: str, client: LaminaClient) -> PinnedApp:
+    """Offer an app to a workspace's members; pinning it again moves it to the new capability.
+
+    Raises ValueError for an unknown capability and LaminaError when the app cannot be fetched.
+    """
+    if capability not in Capability.values:
+        raise ValueError(f"capability is one of {', '.join(Capability.values)}")
+    detail = client.apps.get_detail(lamina_id)
+    app, _created = App.objects.get_or_create(lamina_id=lamina_id, defaults={"name": detail.get("name") or lamina_id})
+    remember(app, detail)
+    refresh_estimate(app, client=client)
+    position = PinnedApp.objects.filter(workspace=workspace).count()
+    pinned, _created = PinnedApp.objects.update_or_create(
+        workspace=workspace,
+        app=app,
+        defaults={"capability": capability, "is_offered": True},
+        create_defaults={"capability": capability, "position": position},
+    )
+    return pinned
