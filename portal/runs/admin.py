@@ -1,0 +1,107 @@
+"""Runs and deliveries in the admin site: to be found, read and nudged, never typed in."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from portal.catalogue.admin import ReadOnlyAdmin
+from portal.runs import tasks
+from portal.runs.models import Attempt, Delivery, Move, Output, Run, SigningKey
+
+
+class ReadOnlyInline(admin.TabularInline):
+    """Rows below a run."""
+
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return False."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return False."""
+        return False
+
+
+class MoveInline(ReadOnlyInline):
+    """The run's history."""
+
+    model = Move
+    fields = ["at", "leaving", "to", "told_by", "why"]
+
+
+class AttemptInline(ReadOnlyInline):
+    """The tries at telling Lamina."""
+
+    model = Attempt
+    fields = ["opened_at", "sent_at", "closed_at", "outcome"]
+
+
+class OutputInline(ReadOnlyInline):
+    """What it made."""
+
+    model = Output
+    fields = ["position", "label", "kind", "status", "media", "copy_tries", "copy_error", "error"]
+
+
+@admin.register(Run)
+class RunAdmin(ReadOnlyAdmin):
+    """Any run, by our reference, Lamina's id, workspace or person."""
+
+    list_display = ["reference", "status", "workspace", "app", "created_by", "created_at", "lamina_run_id"]
+    list_filter = ["status", "workspace", "created_at"]
+    list_select_related = ["workspace", "app", "created_by"]
+    search_fields = ["reference", "lamina_run_id", "=id", "workspace__name", "created_by__email", "app__name"]
+    date_hierarchy = "created_at"
+    inlines = [MoveInline, AttemptInline, OutputInline]
+    actions = ["look_now", "copy_again"]
+
+    @admin.action(description=gettext_lazy("Look at it again now"), permissions=["view"])
+    def look_now(self, request: HttpRequest, queryset: Any) -> None:
+        """Make the sweep look at the chosen runs at its next turn."""
+        count = queryset.update(next_at=timezone.now())
+        messages.success(request, _("The sweep looks at %d runs in a moment.") % count)
+
+    @admin.action(description=gettext_lazy("Copy missing outputs again"), permissions=["view"])
+    def copy_again(self, request: HttpRequest, queryset: Any) -> None:
+        """Try once more to copy what could not be copied."""
+        missing = Output.objects.filter(run__in=queryset, media=None, status="completed").exclude(remote_url="")
+        count = missing.update(copy_next_at=timezone.now(), copy_tries=0, copy_error="")
+        messages.success(request, _("%d outputs are copied again in a moment.") % count)
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    """Lamina's messages, as they arrived."""
+
+    list_display = ["received_at", "verdict", "lamina_run_id", "run", "repeats", "tries", "applied_at", "error"]
+    list_filter = ["verdict", "received_at"]
+    list_select_related = ["attempt__run"]
+    search_fields = ["lamina_run_id", "digest", "attempt__run__reference"]
+    actions = ["replay"]
+
+    @admin.display(description=gettext_lazy("run"))
+    def run(self, delivery: Delivery) -> str:
+        """Return the run's reference."""
+        return delivery.attempt.run.reference
+
+    @admin.action(description=gettext_lazy("Apply again"), permissions=["view"])
+    def replay(self, request: HttpRequest, queryset: Any) -> None:
+        """Apply the chosen deliveries once more; news that is not news changes nothing."""
+        pairs = list(queryset.values_list("pk", "attempt__run_id"))
+        queryset.update(applied_at=None, tries=0, error="", next_at=timezone.now())
+        for delivery_id, run_id in pairs:
+            tasks.nudge(tasks.apply_delivery, delivery_id, str(run_id))
+        messages.success(request, _("%d deliveries are applied again.") % len(pairs))
+
+
+@admin.register(SigningKey)
+class SigningKeyAdmin(ReadOnlyAdmin):
+    """The keys that Lamina signs with."""
+
+    list_display = ["kid", "x", "fetched_at"]

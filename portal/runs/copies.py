@@ -1,0 +1,55 @@
+"""Our own copies of what runs made: fetched by a worker, tried again, never given up on in silence."""
+
+import logging
+import uuid
+from datetime import timedelta
+
+from django.db import models
+from django.utils import timezone
+
+from portal.media.copies import CopyFailed, keep_copy
+from portal.runs.models import Output
+
+logger = logging.getLogger(__name__)
+
+CLAIM_SECONDS = 300
+MOST_TRIES = 8
+
+
+def copies_of(run_id: uuid.UUID) -> list[int]:
+    """Return the outputs of a run that are made and not ours yet."""
+    due = Output.objects.filter(run_id=run_id, copy_next_at__lte=timezone.now())
+    return list(due.values_list("pk", flat=True))
+
+
+def copies_to_make() -> list[int]:
+    """Return every output whose copy is due."""
+    due = Output.objects.filter(copy_next_at__lte=timezone.now() - timedelta(seconds=2))
+    return list(due.order_by("copy_next_at").values_list("pk", flat=True)[:50])
+
+
+def copy_output(output_id: int) -> None:
+    """Copy one output into the workspace's media; does nothing when another worker is at it."""
+    now = timezone.now()
+    claimed = Output.objects.filter(pk=output_id, copy_next_at__lte=now).update(
+        copy_next_at=now + timedelta(seconds=CLAIM_SECONDS), copy_tries=models.F("copy_tries") + 1
+    )
+    if not claimed:
+        return
+    output = Output.objects.select_related("run__workspace", "run__created_by").get(pk=output_id)
+    try:
+        media = keep_copy(
+            workspace=output.run.workspace,
+            user=output.run.created_by,
+            url=output.remote_url,
+            kind=output.kind,
+            name=output.label or str(output),
+        )
+    except CopyFailed as error:
+        given_up = error.permanent or output.copy_tries >= MOST_TRIES
+        again = None if given_up else now + timedelta(seconds=2 ** min(output.copy_tries + 1, 9))
+        Output.objects.filter(pk=output_id).update(copy_next_at=again, copy_error=str(error)[:500])
+        logger.warning("output not copied run=%s output=%d final=%s", output.run.reference, output_id, given_up)
+    else:
+        Output.objects.filter(pk=output_id).update(media=media, kind=media.kind, copy_next_at=None, copy_error="")
+    output.run.touch()

@@ -1,0 +1,65 @@
+"""What a run was made from, in words and pictures."""
+
+from dataclasses import dataclass, field
+
+from django.utils.translation import gettext as _
+
+from lamina_integration import Parameter, inputs
+from portal.catalogue.fields import shown
+from portal.catalogue.schemas import schema_of
+from portal.media.library import find_media
+from portal.media.models import Media
+from portal.runs.models import Run
+
+
+@dataclass
+class InputShown:
+    """One parameter and what was given for it."""
+
+    label: str
+    text: str = ""
+    media: list[Media] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    is_default: bool = False
+
+
+def inputs_shown(run: Run) -> list[InputShown]:
+    """Return a run's inputs in the app's order; one query for all of its files."""
+    app = schema_of(run.schema_id)
+    refs = [item for value in run.inputs.values() for item in _items(value) if item.startswith("media:")]
+    files = find_media(run.workspace, refs) if refs else {}
+    return [
+        _shown(parameter, run.inputs.get(inputs.address(app.parameters, parameter)), files)
+        for parameter in app.parameters
+    ]
+
+
+def _shown(parameter: Parameter, value: object, files: dict[str, Media]) -> InputShown:
+    line = InputShown(label=shown(parameter.name))
+    if value is None:
+        line.is_default = True
+        line.text = _default_text(parameter)
+    elif parameter.type == "url":
+        for item in _items(value):
+            if item in files:
+                line.media.append(files[item])
+            elif item.startswith("media:"):
+                line.text = _("A file that is not here any more.")
+            else:
+                line.links.append(item)
+    else:
+        line.text = ", ".join(shown(item) if parameter.type == "options" else item for item in _items(value))
+    return line
+
+
+def _default_text(parameter: Parameter) -> str:
+    default = parameter.default
+    if default in (None, "", []):
+        return _("left blank")
+    if parameter.type == "url":
+        return _("the app's own sample")
+    return ", ".join(shown(str(item)) for item in _items(default))
+
+
+def _items(value: object) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, list) else [str(value)]

@@ -1,0 +1,317 @@
+"""Runs, their attempts, outputs and history, and the deliveries that bring news of them."""
+
+import secrets
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from portal.catalogue.models import App, PinnedApp, SchemaVersion
+from portal.media.models import Media
+from portal.runs.states import ACTIVE, FINAL, MOVES, REMOTE, Status, Teller
+from portal.workspaces.models import Membership, Workspace
+
+REFERENCE_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+
+
+def new_reference() -> str:
+    """Return a short code that can be read out on the telephone, such as R-7F3K-22QX."""
+    letters = "".join(secrets.choice(REFERENCE_ALPHABET) for _ in range(8))
+    return f"R-{letters[:4]}-{letters[4:]}"
+
+
+def new_token() -> str:
+    """Return an unguessable word for a callback address."""
+    return secrets.token_urlsafe(24)
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    """Runs as the screens and the sweep look for them."""
+
+    def active(self) -> "RunQuerySet":
+        """Keep the runs that somebody still waits for."""
+        return self.filter(status__in=ACTIVE)
+
+    def remote(self) -> "RunQuerySet":
+        """Keep the runs that go on at Lamina."""
+        return self.filter(status__in=REMOTE)
+
+    def of(self, member: Membership) -> "RunQuerySet":
+        """Keep the runs that this member started."""
+        return self.filter(created_by_id=member.user_id)
+
+
+class Run(models.Model):
+    """One submission of an app's form: ours from the click on, Lamina's once it has an id there."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    reference = models.CharField(_("reference"), max_length=12, unique=True, default=new_reference, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="runs")
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="runs")
+    token = models.UUIDField(help_text=_("The form's; one run for each."))
+    pin = models.ForeignKey(PinnedApp, models.SET_NULL, null=True, related_name="runs")
+    app = models.ForeignKey(App, models.PROTECT, related_name="runs")
+    schema = models.ForeignKey(SchemaVersion, models.PROTECT, related_name="+")
+    inputs = models.JSONField(default=dict, help_text=_("By the name Lamina knows; media as media:<id>."))
+    outputs_wanted = models.JSONField(default=list, help_text=_("Labels; empty for all."))
+    retry_of = models.ForeignKey("self", models.SET_NULL, null=True, related_name="followers")
+
+    status = models.CharField(_("state"), max_length=20, choices=Status, default=Status.WAITING)
+    version = models.PositiveIntegerField(default=0, help_text=_("Grows with everything a person can see change."))
+    lamina_run_id = models.CharField(_("Lamina's run id"), max_length=100, null=True, unique=True)  # noqa: DJ001
+    problems = models.JSONField(default=list, help_text=_("What Lamina refuses, by parameter."))
+    error = models.TextField(_("error"), blank=True)
+    error_code = models.CharField(max_length=50, blank=True)
+
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    sent_at = models.DateTimeField(null=True)
+    accepted_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    cancel_asked_at = models.DateTimeField(null=True)
+    next_at = models.DateTimeField(
+        default=timezone.now, help_text=_("When the sweep looks at it again: to send, to ask after, or to settle.")
+    )
+    resends = models.PositiveSmallIntegerField(
+        default=0, help_text=_("How often it went back to waiting after an attempt that Lamina certainly never got.")
+    )
+    checked_at = models.DateTimeField(null=True, help_text=_("When Lamina last told us its details."))
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        verbose_name = _("run")
+        verbose_name_plural = _("runs")
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "token"], name="one_run_per_form_token"),
+            models.CheckConstraint(condition=Q(status__in=Status.values), name="run_status_known"),
+            models.CheckConstraint(
+                condition=~Q(status__in=[Status.QUEUED, Status.RUNNING, Status.COMPLETED])
+                | Q(lamina_run_id__isnull=False),
+                name="remote_run_has_an_id",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["workspace", "-created_at"]),
+            models.Index(fields=["status", "next_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+    def get_absolute_url(self) -> str:
+        """Return the run's permanent address."""
+        return reverse("runs:detail", args=[self.workspace.slug, self.pk])
+
+    @property
+    def title(self) -> str:
+        """Return what the run is called in lists: its app, as this workspace calls it."""
+        return self.pin.title if self.pin else self.app.name
+
+    @property
+    def is_active(self) -> bool:
+        """Return whether somebody still waits for this run."""
+        return self.status in ACTIVE
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether nothing more can happen to it."""
+        return self.status in FINAL
+
+    def move(self, to: str, *, told_by: str, why: str = "", **changes: Any) -> bool:
+        """Move to another state and write it into the history; the one way to do so.
+
+        `changes` are further columns set with the move. Returns False, and changes nothing, when
+        the table has no such move or somebody else moved the run first: late and repeated news is
+        normal. On success this instance carries the new values.
+        """
+        leaving = self.status
+        if to not in MOVES[leaving]:
+            return False
+        now = timezone.now()
+        if to in FINAL:
+            changes.setdefault("finished_at", now)
+        with transaction.atomic():
+            moved = Run.objects.filter(pk=self.pk, status=leaving).update(
+                status=to, version=models.F("version") + 1, **changes
+            )
+            if moved:
+                Move.objects.create(run=self, at=now, leaving=leaving, to=to, told_by=told_by, why=why)
+        if moved:
+            self.status = to
+            self.version += 1
+            for name, value in changes.items():
+                setattr(self, name, value)
+        return bool(moved)
+
+    def touch(self) -> None:
+        """Make open pages show something new without a change of state."""
+        Run.objects.filter(pk=self.pk).update(version=models.F("version") + 1)
+
+    def look_again_in(self, seconds: float) -> None:
+        """Put off the sweep's next look."""
+        self.next_at = timezone.now() + timedelta(seconds=seconds)
+        Run.objects.filter(pk=self.pk).update(next_at=self.next_at)
+
+
+class Move(models.Model):
+    """A line in a run's history."""
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="history")
+    at = models.DateTimeField()
+    leaving = models.CharField(max_length=20, choices=Status)
+    to = models.CharField(max_length=20, choices=Status)
+    told_by = models.CharField(max_length=20, choices=Teller)
+    why = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["at", "pk"]
+        verbose_name = _("move")
+        verbose_name_plural = _("history")
+
+    def __str__(self) -> str:
+        return f"{self.leaving} → {self.to}"
+
+
+class Attempt(models.Model):
+    """One try at telling Lamina to start a run, with a callback address of its own."""
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="attempts")
+    token = models.CharField(max_length=64, unique=True, default=new_token, editable=False)
+    opened_at = models.DateTimeField(default=timezone.now)
+    lease_until = models.DateTimeField(help_text=_("Until then its worker is believed to be alive."))
+    sent_at = models.DateTimeField(
+        null=True, help_text=_("Set just before the request leaves. Empty: Lamina cannot know of it.")
+    )
+    closed_at = models.DateTimeField(null=True, help_text=_("When its outcome was known."))
+    outcome = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["opened_at"]
+        verbose_name = _("attempt")
+        verbose_name_plural = _("attempts")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run"], condition=Q(closed_at__isnull=True), name="one_open_attempt_per_run"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run} {self.opened_at:%H:%M:%S}"
+
+    def close(self, outcome: str) -> None:
+        """Write down how it ended."""
+        self.closed_at, self.outcome = timezone.now(), outcome[:200]
+        self.save(update_fields=["closed_at", "outcome"])
+
+
+class OutputStatus(models.TextChoices):
+    """Where one output is, as Lamina says."""
+
+    PENDING = "pending", _("Being made")
+    COMPLETED = "completed", _("Made")
+    ERROR = "error", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+class Output(models.Model):
+    """One thing a run makes: a reserved place first, then what came of it."""
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="outputs")
+    position = models.PositiveSmallIntegerField()
+    lamina_id = models.CharField(max_length=200, blank=True)
+    label = models.CharField(max_length=500, blank=True)
+    kind = models.CharField(max_length=20, blank=True, help_text=_("image, video, audio or text; empty: not known."))
+    status = models.CharField(max_length=20, choices=OutputStatus, default=OutputStatus.PENDING)
+    text = models.TextField(blank=True)
+    remote_url = models.TextField(blank=True)
+    error = models.TextField(blank=True)
+    media = models.ForeignKey(Media, models.SET_NULL, null=True, related_name="outputs")
+    made_at = models.DateTimeField(null=True)
+
+    copy_tries = models.PositiveSmallIntegerField(default=0)
+    copy_next_at = models.DateTimeField(null=True, help_text=_("When to copy it next; empty: nothing to copy."))
+    copy_error = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["position"]
+        verbose_name = _("output")
+        verbose_name_plural = _("outputs")
+        constraints = [models.UniqueConstraint(fields=["run", "position"], name="one_output_per_position")]
+        indexes = [
+            models.Index(fields=["copy_next_at"], condition=Q(copy_next_at__isnull=False), name="output_to_copy"),
+        ]
+
+    def __str__(self) -> str:
+        return self.label or f"#{self.position + 1}"
+
+    def get_absolute_url(self) -> str:
+        """Return the address of its own page in the gallery."""
+        return reverse("gallery:detail", args=[self.run.workspace.slug, self.pk])
+
+    @property
+    def is_ready(self) -> bool:
+        """Return whether a person can have it: a file of ours, or its text."""
+        return self.status == OutputStatus.COMPLETED and bool(self.media_id or self.kind == "text")
+
+    @property
+    def is_being_copied(self) -> bool:
+        """Return whether it is made but not ours yet."""
+        return self.copy_next_at is not None
+
+
+class Verdict(models.TextChoices):
+    """What we think of a delivery."""
+
+    ACCEPTED = "accepted", _("Accepted")
+    STALE = "stale", _("Stale: a hint only")
+
+
+class Delivery(models.Model):
+    """One webhook request as it arrived, kept because its signature was right."""
+
+    attempt = models.ForeignKey(Attempt, models.CASCADE, related_name="deliveries")
+    digest = models.CharField(max_length=64, unique=True, help_text=_("SHA-256 of what was signed."))
+    verdict = models.CharField(max_length=20, choices=Verdict)
+    lamina_run_id = models.CharField(max_length=100)
+    signed_at = models.DateTimeField()
+    received_at = models.DateTimeField(default=timezone.now)
+    repeats = models.PositiveIntegerField(default=0)
+    body = models.TextField()
+    applied_at = models.DateTimeField(null=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    next_at = models.DateTimeField(default=timezone.now)
+    error = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-received_at"]
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+        indexes = [
+            models.Index(fields=["next_at"], condition=Q(applied_at__isnull=True), name="delivery_to_apply"),
+        ]
+
+    def __str__(self) -> str:
+        return self.digest[:12]
+
+
+class SigningKey(models.Model):
+    """A public key with which Lamina signs, as we last fetched it."""
+
+    x = models.CharField(max_length=64, unique=True)
+    kid = models.CharField(max_length=100, blank=True)
+    fetched_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = _("signing key")
+        verbose_name_plural = _("signing keys")
+
+    def __str__(self) -> str:
+        return self.kid or self.x[:8]

@@ -1,0 +1,290 @@
+"""Start runs: an intent becomes one row, a claimed row becomes one call.
+
+Asking after runs is in track, looking for lost answers in reconcile. The rule that pays for
+everything here: once an attempt may have reached Lamina, nobody sends it again without proof that
+it did not arrive.
+"""
+
+import logging
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from lamina_integration import App as LaminaApp
+from lamina_integration import (
+    InputProblem,
+    LaminaBudgetSpent,
+    LaminaClient,
+    LaminaError,
+    LaminaInsufficientCredits,
+    LaminaInvalidInputs,
+    LaminaNotFound,
+    LaminaRateLimited,
+    LaminaResponseError,
+    LaminaUnreachable,
+    Lane,
+    RemoteRun,
+    inputs,
+)
+from portal.catalogue.forms import STAND_IN_LINK, output_labels, with_links
+from portal.catalogue.models import PinnedApp, SchemaVersion
+from portal.catalogue.schemas import refresh, schema_of
+from portal.media.handover import lamina_url
+from portal.media.library import find_media
+from portal.runs import track
+from portal.runs.models import Attempt, Move, Output, Run
+from portal.runs.states import Status, Teller
+from portal.workspaces.lamina import client_for
+from portal.workspaces.models import Membership
+
+logger = logging.getLogger(__name__)
+
+PREPARE_SECONDS = 300  # schema, uploads; nothing that Lamina would charge for
+ANSWER_SECONDS = 90  # longer than the client waits for the answer to a start
+NUDGE_GRACE_SECONDS = 5  # the sweep leaves a new run to the message that was sent with it
+LONGEST_PAUSE_SECONDS = 60
+
+
+def submit(
+    *,
+    member: Membership,
+    pin: PinnedApp,
+    schema: SchemaVersion,
+    inputs: dict[str, Any],
+    outputs_wanted: list[str],
+    token: uuid.UUID,
+    retry_of: Run | None = None,
+) -> Run:
+    """Record the run a form asks for, once per form token; a worker sends it."""
+    now = timezone.now()
+    with transaction.atomic():
+        run, is_new = Run.objects.get_or_create(
+            workspace=member.workspace,
+            token=token,
+            defaults={
+                "created_by": member.user,
+                "pin": pin,
+                "app": pin.app,
+                "schema": schema,
+                "inputs": inputs,
+                "outputs_wanted": outputs_wanted,
+                "retry_of": retry_of,
+                "next_at": now + timedelta(seconds=NUDGE_GRACE_SECONDS),
+            },
+        )
+        if is_new:
+            Move.objects.create(run=run, at=now, leaving="", to=Status.WAITING, told_by=Teller.PERSON)
+            Output.objects.bulk_create(reserved_outputs(run, schema_of(schema.pk)))
+            if retry_of is not None:
+                retry_of.move(Status.CANCELLED, told_by=Teller.PERSON, why=_("Mended and sent as %s.") % run.reference)
+    return run
+
+
+def reserved_outputs(run: Run, app: LaminaApp) -> list[Output]:
+    """Return a place for each output the run will make; one where the app does not say."""
+    wanted = {label.casefold() for label in run.outputs_wanted}
+    specs = [spec for spec in app.outputs if not wanted or spec.label.casefold() in wanted]
+    if not specs:
+        return [Output(run=run, position=0)]
+    return [Output(run=run, position=n, label=spec.label, kind=spec.type) for n, spec in enumerate(specs)]
+
+
+def send(run_id: uuid.UUID) -> None:
+    """Send one waiting run to Lamina; does nothing when another worker has it or had it."""
+    attempt = claim(run_id)
+    if attempt is None:
+        return
+    run = attempt.run
+    try:
+        with client_for(run.workspace, lane=Lane.INTERACTIVE) as client:
+            app, sendable = prepare(run, client)
+            if not mark_sent(attempt):
+                return
+            started = client.runs.start(
+                run.app.lamina_id,
+                sendable,
+                outputs=still_offered(run.outputs_wanted, app),
+                webhook=callback_url(attempt),
+            )
+    except (LaminaRateLimited, LaminaBudgetSpent) as error:
+        give_back(attempt, seconds=error.retry_after, why=_("Lamina asks us to wait a moment."))
+    except LaminaInvalidInputs as error:
+        refuse(attempt, error.problems)
+    except LaminaUnreachable as error:
+        if attempt.sent_at is None or not error.maybe_sent:
+            give_back(attempt, seconds=pause_after(run), why=_("Lamina cannot be reached; this waits and goes on."))
+        else:
+            leave_unconfirmed(attempt, why=str(error))
+    except LaminaResponseError as error:
+        fail(attempt, error)
+    else:
+        accept(attempt, started)
+
+
+def claim(run_id: uuid.UUID) -> Attempt | None:
+    """Make a waiting run this worker's; None when it is not waiting any more."""
+    with transaction.atomic():
+        run = Run.objects.select_related("workspace", "app", "schema").get(pk=run_id)
+        if run.cancel_asked_at or not run.move(Status.SUBMITTING, told_by=Teller.WORKER):
+            return None
+        lease = timezone.now() + timedelta(seconds=PREPARE_SECONDS)
+        return Attempt.objects.create(run=run, lease_until=lease)
+
+
+def prepare(run: Run, client: LaminaClient) -> tuple[LaminaApp, dict[str, Any]]:
+    """Return the newest app and the inputs with addresses that Lamina can fetch.
+
+    Raises LaminaInvalidInputs, before anything is uploaded, when the newest schema refuses the
+    inputs; LaminaError when Lamina cannot be asked.
+    """
+    version = refresh(run.app, client=client)
+    app = schema_of(version.pk)
+    refs = list(media_refs(run.inputs, app))
+    media = find_media(run.workspace, refs)
+    seen = resolved(run.inputs, app, lambda ref: STAND_IN_LINK if ref in media else "")
+    if problems := inputs.check(app.parameters, seen):
+        raise LaminaInvalidInputs(
+            "Invalid inputs", status_code=400, code="VALIDATION_ERROR", request_id=None, problems=problems
+        )
+    addresses = {ref: lamina_url(media[ref], client=client) for ref in dict.fromkeys(refs)}
+    return app, resolved(run.inputs, app, lambda ref: addresses[ref])
+
+
+def media_refs(given: dict[str, Any], app: LaminaApp) -> list[str]:
+    """Return the references to files of ours among the inputs."""
+    refs: list[str] = []
+    resolved(given, app, lambda ref: refs.append(ref) or ref)
+    return refs
+
+
+def resolved(given: dict[str, Any], app: LaminaApp, link_for: Any) -> dict[str, Any]:
+    """Return the inputs with `link_for(ref)` in the place of each file; only media parameters have files."""
+    media = {name for name in given if (found := inputs.find(app.parameters, name)) and found.type == "url"}
+    return {name: with_links(value, link_for) if name in media else value for name, value in given.items()}
+
+
+def still_offered(wanted: list[str], app: LaminaApp) -> list[str]:
+    """Return the wanted labels that the app still has, so that a renamed one does not sink the run."""
+    offered = {label.casefold() for label in output_labels(app)}
+    return [label for label in wanted if label.casefold() in offered]
+
+
+def callback_url(attempt: Attempt) -> str | None:
+    """Return the attempt's own address for Lamina's news; None when Lamina cannot reach the portal."""
+    if not settings.PORTAL_PUBLIC_URL:
+        return None
+    return settings.PORTAL_PUBLIC_URL + reverse("hook", args=[attempt.token])
+
+
+def mark_sent(attempt: Attempt) -> bool:
+    """Write down that the request leaves now; False when somebody gave up on this attempt meanwhile."""
+    now = timezone.now()
+    lease = now + timedelta(seconds=ANSWER_SECONDS)
+    with transaction.atomic():
+        if not Attempt.objects.filter(pk=attempt.pk, closed_at=None).update(sent_at=now, lease_until=lease):
+            return False
+        run = attempt.run
+        run.refresh_from_db(fields=["status", "cancel_asked_at"])
+        if run.cancel_asked_at:
+            attempt.close("cancelled before it was sent")
+            run.move(Status.CANCELLED, told_by=Teller.PERSON, why=_("Cancelled before it was sent."))
+            return False
+        if run.status != Status.SUBMITTING:
+            attempt.close("the run went on without it")
+            return False
+        Run.objects.filter(pk=run.pk).update(sent_at=now)
+    attempt.sent_at = attempt.run.sent_at = now
+    return True
+
+
+def accept(attempt: Attempt, started: RemoteRun) -> None:
+    """Record that Lamina took the run, and what it said of it."""
+    run = attempt.run
+    attempt.close("accepted")
+    track.adopt(run.pk, started, told_by=Teller.WORKER)
+    logger.info("run accepted run=%s lamina_run=%s", run.reference, started.run_id)
+
+
+def give_back(attempt: Attempt, *, seconds: float, why: str) -> None:
+    """Return a claim: Lamina certainly did not take the run, so it waits for another turn."""
+    with transaction.atomic():
+        attempt.close(why)
+        attempt.run.move(
+            Status.WAITING, told_by=Teller.WORKER, why=why, next_at=timezone.now() + timedelta(seconds=seconds)
+        )
+
+
+def refuse(attempt: Attempt, problems: tuple[InputProblem, ...]) -> None:
+    """Hand the run back to its person: these inputs are not taken, and nothing was spent."""
+    with transaction.atomic():
+        attempt.close("inputs refused")
+        attempt.run.move(
+            Status.NEEDS_ATTENTION,
+            told_by=Teller.WORKER,
+            why=_("The app does not take these inputs."),
+            problems=[{"param": p.param, "code": p.code, "message": p.message} for p in problems],
+        )
+
+
+def leave_unconfirmed(attempt: Attempt, *, why: str) -> None:
+    """Record that the request went out and no answer came: it may or may not exist at Lamina."""
+    with transaction.atomic():
+        attempt.close(f"no answer: {why}")
+        attempt.run.refresh_from_db()
+        attempt.run.move(
+            Status.UNCONFIRMED, told_by=Teller.WORKER, why=_("Sent, and no answer came."), next_at=timezone.now()
+        )
+    logger.warning("run unconfirmed run=%s error=%s", attempt.run.reference, why)
+
+
+def fail(attempt: Attempt, error: LaminaResponseError) -> None:
+    """Record that Lamina said no; nothing was started and nothing spent."""
+    code = "refused"
+    if isinstance(error, LaminaInsufficientCredits):
+        code = "insufficient_credits"
+    elif isinstance(error, LaminaNotFound):
+        code = "app_gone"
+    elif error.status_code in (401, 403):
+        code = "key_refused"
+    with transaction.atomic():
+        attempt.close(f"refused: {error.code or error.status_code}")
+        attempt.run.move(
+            Status.FAILED, told_by=Teller.WORKER, why=error.message[:500], error=error.message[:2000], error_code=code
+        )
+    logger.warning("run refused run=%s code=%s request=%s", attempt.run.reference, error.code, error.request_id)
+
+
+def pause_after(run: Run) -> float:
+    """Return how long to wait before the next attempt, in seconds: doubling up to a minute."""
+    tries = run.attempts.count()
+    return float(min(LONGEST_PAUSE_SECONDS, 2 ** min(tries, 6)))
+
+
+def cancel(run: Run) -> None:
+    """Note that a person wants the run to end; one that was never sent ends at once."""
+    now = timezone.now()
+    with transaction.atomic():
+        Run.objects.filter(pk=run.pk, cancel_asked_at=None).update(cancel_asked_at=now)
+        if run.status in {Status.WAITING, Status.NEEDS_ATTENTION}:
+            run.move(Status.CANCELLED, told_by=Teller.PERSON, why=_("Cancelled before it was sent."))
+        run.touch()
+
+
+def cancel_at_lamina(run_id: uuid.UUID) -> None:
+    """Tell Lamina to stop a run; what Lamina says of it is what we say. Raises LaminaError."""
+    run = Run.objects.select_related("workspace").get(pk=run_id)
+    if run.is_final or not run.lamina_run_id:
+        return
+    with client_for(run.workspace, lane=Lane.INTERACTIVE) as client:
+        client.runs.cancel(run.lamina_run_id)
+        remote = client.runs.get(run.lamina_run_id)
+    track.apply(run_id, remote, told_by=Teller.WORKER)
+
+
+__all__ = ["LaminaError", "cancel", "cancel_at_lamina", "send", "submit"]

@@ -1,0 +1,118 @@
+"""Thin tasks: each calls one function of this room and decides only when it is tried again.
+
+A task gets ids and gives nothing back. It may run twice, late or never: the functions claim rows,
+and the sweep finds what no message came for.
+"""
+
+import logging
+import uuid
+
+from django.core.cache import cache
+from kombu.exceptions import OperationalError
+
+from lamina_integration import LaminaError
+from portal.celery import app as celery
+from portal.runs import copies, inbox, reconcile, submit, track
+from portal.runs.models import Run
+
+logger = logging.getLogger(__name__)
+
+
+def nudge(task, *args: object) -> None:
+    """Send a task if the broker is there; if not, the sweep finds the row a moment later."""
+    try:
+        task.apply_async(args=args, retry=False)
+    except OperationalError as error:
+        logger.warning("broker is away task=%s error=%s", task.name, error)
+
+
+@celery.task(queue="interactive")
+def send_run(run_id: str) -> None:
+    """Send one waiting run to Lamina."""
+    submit.send(uuid.UUID(run_id))
+    after_news(uuid.UUID(run_id))
+
+
+@celery.task(queue="interactive")
+def cancel_run(run_id: str) -> None:
+    """Tell Lamina to stop a run; the sweep asks again while it goes on."""
+    try:
+        submit.cancel_at_lamina(uuid.UUID(run_id))
+    except LaminaError as error:
+        logger.warning("cancel not delivered run=%s error=%s", run_id, error)
+    after_news(uuid.UUID(run_id))
+
+
+@celery.task(queue="tracking")
+def apply_delivery(delivery_id: int, run_id: str) -> None:
+    """Apply one stored delivery."""
+    try:
+        inbox.apply_delivery(delivery_id)
+    except LaminaError as error:
+        inbox.put_off(delivery_id, error=str(error))
+    except Exception as error:
+        # Written down for staff, and tried again by the sweep; the log has the traceback.
+        inbox.put_off(delivery_id, error=repr(error))
+        raise
+    after_news(uuid.UUID(run_id))
+
+
+@celery.task(queue="tracking")
+def refresh_signing_keys() -> None:
+    """Fetch the keys that Lamina signs with."""
+    inbox.refresh_keys()
+
+
+@celery.task(queue="media")
+def copy_output(output_id: int) -> None:
+    """Copy one output into the portal's own storage."""
+    copies.copy_output(output_id)
+
+
+@celery.task(queue="tracking")
+def refresh_balance(workspace_id: int) -> None:
+    """Ask Lamina how many credits a workspace has left."""
+    try:
+        track.refresh_balance(workspace_id)
+    except LaminaError as error:
+        logger.info("balance not refreshed workspace=%d error=%s", workspace_id, error)
+
+
+@celery.task(queue="tracking")
+def sweep() -> None:
+    """Find rows that should have moved and nudge them."""
+    reconcile.release_lost_attempts()
+    for run_id in reconcile.runs_to_send():
+        nudge(send_run, str(run_id))
+    for run_id in reconcile.runs_to_cancel():
+        nudge(cancel_run, str(run_id))
+    for delivery_id, run_id in inbox.deliveries_to_apply():
+        nudge(apply_delivery, delivery_id, str(run_id))
+    for output_id in copies.copies_to_make():
+        nudge(copy_output, output_id)
+
+
+@celery.task(queue="tracking")
+def track_runs() -> None:
+    """Ask Lamina about the runs it is time to ask about; one at a time, however many workers there are."""
+    if not cache.add("tracking", True, 120):
+        return
+    try:
+        reconcile.settle_unconfirmed()
+        for run_id in track.track_all():
+            after_news(run_id)
+    finally:
+        cache.delete("tracking")
+
+
+def after_news(run_id: uuid.UUID) -> None:
+    """Start what follows from news of a run: copies of its outputs, a late cancel, the new balance."""
+    for output_id in copies.copies_of(run_id):
+        nudge(copy_output, output_id)
+    run = Run.objects.filter(pk=run_id).only("status", "cancel_asked_at", "lamina_run_id", "workspace_id").first()
+    if run is None:
+        return
+    if run.cancel_asked_at and run.lamina_run_id and not run.is_final:
+        run.look_again_in(2)
+    if run.is_final:
+        nudge(refresh_balance, run.workspace_id)

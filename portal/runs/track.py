@@ -1,0 +1,246 @@
+"""Ask after runs: apply what Lamina says about them, whoever brought the news.
+
+Starting runs is in submit. Every function may be called twice with the same news and must then
+do nothing, and older news never undoes newer. Contract: Lamina's run object, which is not ours.
+"""
+
+import logging
+import uuid
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from django.core.cache import cache
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from lamina_integration import LaminaClient, LaminaError, LaminaNotFound, Lane, RemoteOutput, RemoteRun, RunSummary
+from portal.runs.models import Move, Output, OutputStatus, Run
+from portal.runs.states import REMOTE, Status, Teller
+from portal.workspaces.lamina import client_for
+from portal.workspaces.models import Workspace
+
+logger = logging.getLogger(__name__)
+
+STATUS_OF = {
+    "queued": Status.QUEUED,
+    "running": Status.RUNNING,
+    "completed": Status.COMPLETED,
+    "failed": Status.FAILED,
+    "cancelled": Status.CANCELLED,
+}
+OUTPUT_STATUS_OF = {
+    "completed": OutputStatus.COMPLETED,
+    "error": OutputStatus.ERROR,
+    "cancelled": OutputStatus.CANCELLED,
+}
+PACE_SECONDS = {"image": 4, "video": 10}  # how often a run's details are worth a request
+LONGEST_PACE_SECONDS = 60
+DETAILS_PER_SWEEP = 6
+PAGES_PER_SWEEP = 5
+NO_CREDITS = "insufficient credits"
+
+
+def adopt(run_id: uuid.UUID, remote: RemoteRun, *, told_by: str) -> None:
+    """Join a run of ours with its run at Lamina, then apply the news.
+
+    Called when a start was answered, a delivery came for one of the run's attempts, or the sweep
+    found it. A run that already has another run at Lamina keeps it; the second is put on record.
+    """
+    with transaction.atomic():
+        run = Run.objects.select_for_update().get(pk=run_id)
+        if run.lamina_run_id is None:
+            status = STATUS_OF.get(remote.status, Status.QUEUED)
+            first = Status.QUEUED if status != Status.QUEUED and status not in REMOTE else status
+            now = timezone.now()
+            run.move(
+                first,
+                told_by=told_by,
+                lamina_run_id=remote.run_id,
+                accepted_at=now,
+                next_at=now + timedelta(seconds=pace_of(run)),
+            )
+        elif run.lamina_run_id != remote.run_id:
+            Move.objects.create(
+                run=run,
+                at=timezone.now(),
+                leaving=run.status,
+                to=run.status,
+                told_by=told_by,
+                why=_("Lamina has a second run for this one: %s.") % remote.run_id,
+            )
+            logger.error("second run at Lamina run=%s lamina_run=%s", run.reference, remote.run_id)
+            return
+    apply(run_id, remote, told_by=told_by)
+
+
+def apply(run_id: uuid.UUID, remote: RemoteRun, *, told_by: str) -> None:
+    """Bring a run's row and outputs up to what Lamina says; news older than ours changes nothing."""
+    with transaction.atomic():
+        run = Run.objects.select_for_update().select_related("schema").get(pk=run_id)
+        if run.lamina_run_id != remote.run_id or (run.is_final and run.status != STATUS_OF.get(remote.status)):
+            return
+        changed = _apply_outputs(run, remote.outputs)
+        status = STATUS_OF.get(remote.status)
+        if status is None:
+            logger.error("unknown status run=%s status=%r", run.reference, remote.status[:40])
+        elif status != run.status:
+            changed |= _move(run, status, remote, told_by)
+        if run.is_final:
+            changed |= _close_open_outputs(run)
+        if changed:
+            run.touch()
+
+
+def _move(run: Run, status: Status, remote: RemoteRun, told_by: str) -> bool:
+    changes: dict[str, Any] = {}
+    if remote.started_at and not run.started_at:
+        changes["started_at"] = remote.started_at
+    if status == Status.FAILED:
+        changes["error"] = (remote.failure or "")[:2000]
+        changes["error_code"] = "insufficient_credits" if NO_CREDITS in changes["error"].lower() else "failed"
+    return run.move(status, told_by=told_by, why=changes.get("error", "")[:500], **changes)
+
+
+def _apply_outputs(run: Run, remote_outputs: Iterable[RemoteOutput]) -> bool:
+    rows = list(run.outputs.all())
+    changed = False
+    for remote in remote_outputs:
+        row = _place_for(remote, rows)
+        if row is None:
+            row = Output(run=run, position=max((row.position for row in rows), default=-1) + 1)
+            rows.append(row)
+        changed |= _apply_output(row, remote)
+    return changed
+
+
+def _place_for(remote: RemoteOutput, rows: list[Output]) -> Output | None:
+    """Return the row this output belongs to: by its id, else the first free place of its label, else any free one."""
+    free = [row for row in rows if not row.lamina_id]
+    by_id = (row for row in rows if row.lamina_id == remote.id)
+    by_label = (row for row in free if row.label.casefold() == remote.label.casefold())
+    unnamed = (row for row in free if not row.label)
+    return next(by_id, None) or next(by_label, None) or next(unnamed, None)
+
+
+def _apply_output(row: Output, remote: RemoteOutput) -> bool:
+    before = (row.lamina_id, row.label, row.kind, row.status)
+    row.lamina_id = remote.id[:200]
+    row.label = remote.label[:500] or row.label
+    if row.status == OutputStatus.PENDING:
+        row.status = OUTPUT_STATUS_OF.get(remote.status, OutputStatus.PENDING)
+        if row.status == OutputStatus.COMPLETED:
+            _take_value(row, remote)
+        elif row.status == OutputStatus.ERROR:
+            row.error = (remote.error or "")[:2000]
+    if row.pk and before == (row.lamina_id, row.label, row.kind, row.status):
+        return False
+    row.save()
+    return True
+
+
+def _take_value(row: Output, remote: RemoteOutput) -> None:
+    if remote.type not in {"", "pending"}:
+        row.kind = remote.type[:20]
+    row.made_at = timezone.now()
+    if not remote.is_usable:
+        row.status, row.error = OutputStatus.ERROR, _("Lamina calls it finished but gave nothing.")
+    elif row.kind == "text":
+        row.text = remote.value.replace("\x00", "")
+    else:
+        row.remote_url, row.copy_next_at = remote.value.replace("\x00", ""), row.made_at
+
+
+def _close_open_outputs(run: Run) -> bool:
+    """Mark the places that nothing came for: the run is over."""
+    return bool(run.outputs.filter(status=OutputStatus.PENDING).update(status=OutputStatus.CANCELLED))
+
+
+def pace_of(run: Run) -> float:
+    """Return the seconds until Lamina is worth asking again: by kind of work, slower with age."""
+    kinds = {output.kind for output in run.outputs.all()}
+    pace = max((PACE_SECONDS.get(kind, PACE_SECONDS["image"]) for kind in kinds), default=PACE_SECONDS["image"])
+    age = (timezone.now() - (run.accepted_at or timezone.now())).total_seconds()
+    return float(min(LONGEST_PACE_SECONDS, max(pace, age / 30)))
+
+
+def track_all() -> list[uuid.UUID]:
+    """Ask Lamina about every run it is time to ask about; return the runs there was news of.
+
+    One request covers a hundred runs. Details are fetched only for runs whose state differs from
+    ours, and for a few that are running, so that their outputs appear one by one.
+    """
+    due = Run.objects.remote().filter(next_at__lte=timezone.now())
+    by_key: dict[str, list[Run]] = {}
+    for run in due.select_related("workspace").prefetch_related("outputs").order_by("next_at")[:500]:
+        by_key.setdefault(run.workspace.lamina_api_key, []).append(run)
+    told: list[uuid.UUID] = []
+    for runs in by_key.values():
+        with client_for(runs[0].workspace, lane=Lane.TRACKING) as client:
+            try:
+                told.extend(_track_group(runs, client))
+            except LaminaError as error:
+                logger.warning("runs not asked after count=%d error=%s", len(runs), error)
+    return told
+
+
+def _track_group(runs: list[Run], client: LaminaClient) -> list[uuid.UUID]:
+    listed = _listed(runs, client)
+    told = []
+    details_left = DETAILS_PER_SWEEP
+    for run in runs:
+        summary = listed.get(run.lamina_run_id or "")
+        is_news = summary is None or STATUS_OF.get(summary.status) != run.status
+        wants_details = is_news or (run.status == Status.RUNNING and len(run.outputs.all()) > 1)
+        if wants_details and details_left:
+            details_left -= 1
+            _ask(run, client)
+            told.append(run.pk)
+        if details_left or not is_news:
+            run.look_again_in(pace_of(run))
+    return told
+
+
+def _listed(runs: list[Run], client: LaminaClient) -> dict[str, RunSummary]:
+    """Return what the list of runs says about these, by Lamina's id."""
+    since = min(run.accepted_at or run.created_at for run in runs) - timedelta(minutes=2)
+    wanted = {run.lamina_run_id for run in runs}
+    found: dict[str, RunSummary] = {}
+    for number in range(PAGES_PER_SWEEP):
+        page = client.runs.list(since=since, limit=100, offset=100 * number)
+        found.update({item.run_id: item for item in page.items})
+        if wanted <= found.keys() or len(page.items) < 100:
+            break
+    return found
+
+
+def _ask(run: Run, client: LaminaClient) -> None:
+    try:
+        remote = client.runs.get(run.lamina_run_id or "")
+    except LaminaNotFound:
+        logger.error("run is not at Lamina any more run=%s lamina_run=%s", run.reference, run.lamina_run_id)
+        return
+    Run.objects.filter(pk=run.pk).update(checked_at=timezone.now())
+    apply(run.pk, remote, told_by=Teller.SWEEP)
+
+
+def ask_about(run_id: uuid.UUID) -> None:
+    """Ask Lamina about one run now; raises LaminaError."""
+    run = Run.objects.select_related("workspace").get(pk=run_id)
+    if run.lamina_run_id and not run.is_final:
+        with client_for(run.workspace, lane=Lane.TRACKING) as client:
+            _ask(run, client)
+
+
+def refresh_balance(workspace_id: int) -> None:
+    """Ask Lamina for a workspace's credits, at most once in ten seconds; raises LaminaError."""
+    if not cache.add(f"balance-asked:{workspace_id}", True, 10):
+        return
+    workspace = Workspace.objects.get(pk=workspace_id)
+    with client_for(workspace, lane=Lane.BACKGROUND) as client:
+        usage = client.account.usage()
+    if usage.balance is not None:
+        Workspace.objects.filter(pk=workspace_id).update(
+            credits_balance=usage.balance, credits_checked_at=timezone.now()
+        )

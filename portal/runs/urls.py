@@ -1,0 +1,15 @@
+"""Addresses of choosing an app, its form, and runs."""
+
+from django.urls import path
+
+from portal.runs.views import create, pages
+
+app_name = "runs"
+urlpatterns = [
+    path("create/", create.choose, name="choose"),
+    path("create/<int:pin_id>/", create.create, name="create"),
+    path("runs/", pages.run_list, name="list"),
+    path("runs/<uuid:run_id>/", pages.detail, name="detail"),
+    path("runs/<uuid:run_id>/progress/", pages.progress, name="progress"),
+    path("runs/<uuid:run_id>/cancel/", pages.cancel, name="cancel"),
+]

@@ -1,0 +1,148 @@
+"""Choose an app, fill its form, start a run."""
+
+import uuid
+from collections.abc import Iterable
+from functools import partial
+
+from django.db import transaction
+from django.db.models import OuterRef, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from portal.catalogue.forms import RunForm
+from portal.catalogue.models import Capability, PinnedApp, SchemaVersion
+from portal.catalogue.schemas import schema_of
+from portal.media.models import Kind, Media
+from portal.runs import tasks
+from portal.runs.models import Output, Run
+from portal.runs.states import Status
+from portal.runs.submit import submit
+from portal.runs.usual import credits_text, usual_ranges, usual_text
+from portal.workspaces.access import CREATORS, MemberRequest, member_required
+
+
+@require_safe
+@member_required()
+def choose(request: MemberRequest) -> HttpResponse:
+    """Show the workspace's apps, by what they make."""
+    pins = list(
+        request.workspace.pinned_apps.filter(is_offered=True, app__schema__isnull=False)
+        .select_related("app")
+        .annotate(cover_id=Subquery(newest_pictures(OuterRef("app_id"), OuterRef("workspace_id"))))
+    )
+    usual = usual_ranges(pin.app_id for pin in pins)
+    covers = Media.objects.in_bulk([pin.cover_id for pin in pins if pin.cover_id])
+    for pin in pins:
+        pin.workspace = request.workspace
+        pin.usual_text = usual_text(usual[pin.app_id])
+        pin.credits_text = credits_text(pin.app)
+        pin.cover = covers.get(pin.cover_id)
+        if pin.cover:
+            pin.cover.workspace = request.workspace
+    return render(request, "runs/choose.html", {"groups": grouped(pins)})
+
+
+def newest_pictures(app_id: object, workspace_id: object) -> object:
+    """Return a query for the newest picture or video that an app made in a workspace."""
+    made = Output.objects.filter(
+        run__app_id=app_id, run__workspace_id=workspace_id, media__kind__in=[Kind.IMAGE, Kind.VIDEO]
+    )
+    return made.order_by("-made_at").values("media_id")[:1]
+
+
+def grouped(pins: Iterable[PinnedApp]) -> list[dict[str, object]]:
+    """Return the pins under their capabilities, in the capabilities' order; empty ones are left out."""
+    groups = []
+    for capability in Capability:
+        members = [pin for pin in pins if pin.capability == capability]
+        if members:
+            groups.append({"capability": capability.value, "label": capability.label, "pins": members})
+    return groups
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@member_required(*CREATORS)
+def create(request: MemberRequest, pin_id: int) -> HttpResponse:
+    """Show an app's form; a valid post starts one run and leads to its page."""
+    offered = request.workspace.pinned_apps.filter(is_offered=True, app__schema__isnull=False)
+    pin = get_object_or_404(offered.select_related("app"), pk=pin_id)
+    pin.workspace = request.workspace
+    source = find_source(request)
+    if request.method == "POST":
+        if run := find_started(request):
+            return redirect(run)
+        form = bound_form(request, pin)
+        if form.is_valid():
+            return redirect(start(request, pin, form, source))
+    else:
+        form = RunForm(
+            app=schema_of(pin.app.schema_id),
+            schema_id=pin.app.schema_id,
+            member=request.member,
+            earlier_inputs=source.inputs if source else None,
+            earlier_outputs=source.outputs_wanted if source else None,
+        )
+        if source and source.status == Status.NEEDS_ATTENTION:
+            form.show_refusals(source.problems)
+    context = {"pin": pin, "form": form, "source_run": source} | cost_context(request, pin)
+    return render(request, "runs/create.html", context, status=422 if form.is_bound else 200)
+
+
+def bound_form(request: MemberRequest, pin: PinnedApp) -> RunForm:
+    """Return the posted form, read with the schema it was drawn from."""
+    schema_id = pin.app.schema_id
+    posted = request.POST.get("schema", "")
+    if posted.isascii() and posted.isdigit() and len(posted) < 18 and int(posted) != schema_id:
+        known = pin.app.schema_versions.filter(pk=int(posted)).values_list("pk", flat=True).first()
+        schema_id = known or schema_id
+    return RunForm(request.POST, request.FILES, app=schema_of(schema_id), schema_id=schema_id, member=request.member)
+
+
+def start(request: MemberRequest, pin: PinnedApp, form: RunForm, source: Run | None) -> Run:
+    """Record the run, and nudge a worker once that is committed."""
+    run = submit(
+        member=request.member,
+        pin=pin,
+        schema=SchemaVersion(pk=form.schema_id),
+        inputs=form.inputs(),
+        outputs_wanted=form.outputs_wanted(),
+        token=form.cleaned_data["token"],
+        retry_of=source,
+    )
+    transaction.on_commit(partial(tasks.nudge, tasks.send_run, str(run.pk)))
+    return run
+
+
+def find_started(request: MemberRequest) -> Run | None:
+    """Return the run that this very form has started already, if it has."""
+    try:
+        token = uuid.UUID(request.POST.get("token", ""))
+    except ValueError:
+        return None
+    return request.workspace.runs.filter(token=token).first()
+
+
+def find_source(request: HttpRequest) -> Run | None:
+    """Return the run whose inputs the form starts with: the one named in the address."""
+    try:
+        source_id = uuid.UUID(request.GET.get("from", ""))
+    except ValueError:
+        return None
+    return request.workspace.runs.filter(pk=source_id).first()
+
+
+def cost_context(request: MemberRequest, pin: PinnedApp) -> dict[str, object]:
+    """Return what stands beside the button: the usual time, the cost and what is left."""
+    app, balance = pin.app, request.workspace.credits_balance
+    estimate = None
+    if app.credits_expected is not None:
+        estimate = {"expected": app.credits_expected, "min": app.credits_min, "max": app.credits_max}
+    least = app.credits_min if app.credits_min is not None else app.credits_expected
+    return {
+        "estimate": estimate,
+        "balance": balance,
+        "unaffordable": balance is not None and least is not None and balance < least,
+        "usual_text": usual_text(usual_ranges([app.pk])[app.pk]),
+        "cost_text": credits_text(app),
+    }

@@ -1,0 +1,32 @@
+"""Where Lamina delivers its news."""
+
+from functools import partial
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from portal.runs import inbox, tasks
+
+
+@csrf_exempt
+@require_POST
+def receive(request: HttpRequest, token: str) -> HttpResponse:
+    """Take one delivery: store it if it is genuine, say nothing about which check failed."""
+    try:
+        length = int(request.headers.get("Content-Length") or 0)
+    except ValueError:
+        length = inbox.MAX_BODY_BYTES + 1
+    if length > inbox.MAX_BODY_BYTES:
+        return HttpResponse(status=413)
+    body = request.read(inbox.MAX_BODY_BYTES + 1)
+    if len(body) > inbox.MAX_BODY_BYTES:
+        return HttpResponse(status=413)
+    answer, delivery = inbox.receive(token=token, headers=request.headers, body=body)
+    if delivery is not None:
+        run_id = str(delivery.attempt.run_id)
+        transaction.on_commit(partial(tasks.nudge, tasks.apply_delivery, delivery.pk, run_id))
+    elif answer is inbox.Answer.KEYS_NEEDED:
+        tasks.nudge(tasks.refresh_signing_keys)
+    return HttpResponse(status=answer.value)

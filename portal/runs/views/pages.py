@@ -1,0 +1,156 @@
+"""Runs as people see them: the list, one run's page, its polled part, and cancel."""
+
+import uuid
+from functools import partial
+
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.db.models import Prefetch
+from django.http import Http404, HttpResponse, HttpResponseNotModified
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.cache import patch_cache_control
+from django.views.decorators.http import require_POST, require_safe
+
+from portal.runs import submit, tasks
+from portal.runs.inputs_shown import inputs_shown
+from portal.runs.models import Output, Run
+from portal.runs.states import ACTIVE, Status
+from portal.runs.usual import usual_ranges
+from portal.runs.words import RunScreen
+from portal.workspaces.access import CREATORS, MemberRequest, member_required
+
+PER_PAGE = 25
+SHOWN_WITH_A_RUN = ("app", "pin__app", "created_by", "retry_of")
+STATES = {
+    "active": ACTIVE,
+    "done": {Status.COMPLETED},
+    "problem": {Status.FAILED, Status.NEEDS_ATTENTION, Status.UNCONFIRMED},
+}
+
+
+@require_safe
+@member_required()
+def run_list(request: MemberRequest) -> HttpResponse:
+    """Show the workspace's runs, newest first; the list alone for its own poll."""
+    state, mine = request.GET.get("state", ""), request.GET.get("mine") == "1"
+    runs = request.workspace.runs.select_related("app", "pin__app", "created_by").prefetch_related(
+        Prefetch("outputs", Output.objects.select_related("media"))
+    )
+    if state in STATES:
+        runs = runs.filter(status__in=STATES[state])
+    if mine:
+        runs = runs.of(request.member)
+    page = Paginator(runs, PER_PAGE).get_page(request.GET.get("page"))
+    usual = usual_ranges({run.app_id for run in page.object_list})
+    page.object_list = [screen(request, run, list(run.outputs.all()), usual[run.app_id]) for run in page.object_list]
+    etag = "-".join([str(request.workspace.pk), state, str(mine), str(page.number), *(run.etag for run in page)])
+    if is_unchanged(request, etag):
+        return unchanged(etag)
+    context = {
+        "page": page,
+        "state": state if state in STATES else "",
+        "mine": mine,
+        "any_active": any(run.is_watched for run in page),
+        "etag": etag_word(etag),
+    }
+    template = "runs/_list.html" if request.htmx and not request.htmx.boosted else "runs/list.html"
+    return uncached(render(request, template, context), etag)
+
+
+@require_safe
+@member_required()
+def detail(request: MemberRequest, run_id: uuid.UUID) -> HttpResponse:
+    """Show one run: how it stands, what it made, and what it was made from."""
+    run, context = progress_context(request, run_id)
+    moves = list(run.history.all())
+    if run.status == Status.WAITING and moves:
+        run.waiting_because = moves[-1].why
+    context |= {
+        "inputs": inputs_shown(run.run),
+        "history": [{"at": move.at, "text": move.get_to_display(), "why": move.why} for move in moves],
+        "followers": list(request.workspace.runs.filter(retry_of=run.run).only("pk", "reference", "workspace")),
+    }
+    for follower in context["followers"]:
+        follower.workspace = request.workspace
+    return uncached(render(request, "runs/detail.html", context), None)
+
+
+@require_safe
+@member_required()
+def progress(request: MemberRequest, run_id: uuid.UUID) -> HttpResponse:
+    """Show the part of a run's page that changes; 304 when it is as the page has it."""
+    run, context = progress_context(request, run_id)
+    if is_unchanged(request, run.etag):
+        return unchanged(run.etag)
+    return uncached(render(request, "runs/_progress.html", context), run.etag)
+
+
+@require_POST
+@member_required(*CREATORS)
+def cancel(request: MemberRequest, run_id: uuid.UUID) -> HttpResponse:
+    """Ask for a run's end; Lamina is told by a worker."""
+    run = get_object_or_404(request.workspace.runs, pk=run_id)
+    run.workspace = request.workspace
+    if run.is_active or run.status == Status.NEEDS_ATTENTION:
+        submit.cancel(run)
+        transaction.on_commit(partial(tasks.nudge, tasks.cancel_run, str(run.pk)))
+    return redirect(run)
+
+
+def progress_context(request: MemberRequest, run_id: uuid.UUID) -> tuple[RunScreen, dict[str, object]]:
+    """Return what the polled part shows, in one query: the outputs with their run.
+
+    A run has at least one reserved output; the second query is for a run that staff emptied.
+    """
+    rows = Output.objects.filter(run_id=run_id, run__workspace=request.workspace).order_by("position")
+    outputs = list(rows.select_related("media", *(f"run__{name}" for name in SHOWN_WITH_A_RUN)))
+    if outputs:
+        run = outputs[0].run
+    else:
+        run = request.workspace.runs.select_related(*SHOWN_WITH_A_RUN).filter(pk=run_id).first()
+        if run is None:
+            raise Http404
+    shown = screen(request, run, outputs, usual_ranges([run.app_id])[run.app_id])
+    context = {
+        "run": shown,
+        "outputs": shown.outputs,
+        "steps": shown.steps,
+        "etag": etag_word(shown.etag),
+        "poll_seconds": shown.poll_seconds,
+    }
+    return shown, context
+
+
+def screen(request: MemberRequest, run: Run, outputs: list[Output], usual: tuple[int, int] | None) -> RunScreen:
+    """Return a run for the templates, with the workspace that is loaded already."""
+    run.workspace = request.workspace
+    if run.retry_of_id and "retry_of" in run._state.fields_cache and run.retry_of:
+        run.retry_of.workspace = request.workspace
+    for output in outputs:
+        output.run = run
+        if output.media:
+            output.media.workspace = request.workspace
+    return RunScreen(run, outputs, usual)
+
+
+def etag_word(etag: str) -> str:
+    """Return the tag as the page carries it."""
+    return etag.replace('"', "")
+
+
+def is_unchanged(request: MemberRequest, etag: str) -> bool:
+    """Return whether the page that asks already shows this."""
+    return etag_word(etag) in {tag.strip().strip('"') for tag in request.headers.get("If-None-Match", "").split(",")}
+
+
+def unchanged(etag: str) -> HttpResponse:
+    """Answer that there is nothing new."""
+    return uncached(HttpResponseNotModified(), etag)
+
+
+def uncached(response: HttpResponse, etag: str | None) -> HttpResponse:
+    """Keep an answer out of every cache: the page itself says which state it shows."""
+    if etag is not None:
+        response["ETag"] = f'"{etag_word(etag)}"'
+    patch_cache_control(response, private=True, no_store=True)
+    return response

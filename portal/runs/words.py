@@ -1,0 +1,327 @@
+"""A run in words for people: what is going on, what it cost, what to do, how far it is.
+
+`RunScreen` wraps a run and its outputs for the templates. It reads rows that are already loaded
+and asks for nothing: a polled page pays for every query many times.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from portal.runs.models import Output, OutputStatus, Run
+from portal.runs.states import ACTIVE, FINAL, Status
+from portal.runs.usual import usual_text
+
+TONES = {
+    Status.WAITING: "wait",
+    Status.SUBMITTING: "going",
+    Status.UNCONFIRMED: "warn",
+    Status.NEEDS_ATTENTION: "warn",
+    Status.QUEUED: "going",
+    Status.RUNNING: "going",
+    Status.COMPLETED: "good",
+    Status.FAILED: "bad",
+    Status.CANCELLED: "off",
+}
+RATIOS = {"1x1": 1.0, "4x5": 0.8, "3x4": 0.75, "4x3": 4 / 3, "9x16": 9 / 16, "16x9": 16 / 9}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One of the four steps of a run's line."""
+
+    key: str
+    label: str
+    at: datetime | None
+    detail: str
+    state: str
+
+
+class OutputScreen:
+    """An output as a page shows it."""
+
+    def __init__(self, output: Output, ratio: float) -> None:
+        self.output = output
+        media = output.media
+        ratio = media.aspect_ratio if media and media.width else ratio
+        self.ratio_name = min(RATIOS, key=lambda name: abs(RATIOS[name] - ratio))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.output, name)
+
+    @property
+    def state(self) -> str:
+        """Return making, copying, ready, failed, skipped or lost."""
+        output = self.output
+        if output.is_ready:
+            return "ready"
+        match output.status:
+            case OutputStatus.PENDING:
+                return "making"
+            case OutputStatus.COMPLETED:
+                return "copying" if output.is_being_copied else "lost"
+            case OutputStatus.ERROR:
+                return "failed"
+        return "skipped"
+
+    @property
+    def state_label(self) -> str:
+        """Return the state in words."""
+        return {
+            "making": _("Making…"),
+            "copying": _("Copying to your gallery…"),
+            "ready": _("Done"),
+            "failed": _("Failed"),
+            "skipped": _("Not made"),
+            "lost": _("Could not be copied"),
+        }[self.state]
+
+
+class RunScreen:
+    """A run as its page and the lists show it."""
+
+    def __init__(self, run: Run, outputs: list[Output], usual: tuple[int, int] | None = None) -> None:
+        self.run = run
+        ratio = wanted_ratio(run.inputs)
+        self.outputs = [OutputScreen(output, ratio) for output in outputs]
+        self.usual = usual
+        self.waiting_because = ""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.run, name)
+
+    @property
+    def status_label(self) -> str:
+        """Return the state in a word or two; with a count while it runs."""
+        if self.status == Status.RUNNING and self.outputs_count > 1:
+            return _("Running · %(done)d of %(all)d") % {"done": self.done_count, "all": self.outputs_count}
+        if self.status == Status.COMPLETED and self.is_copying:
+            return _("Copying to your gallery")
+        return self.run.get_status_display()
+
+    @property
+    def tone(self) -> str:
+        """Return wait, going, good, warn, bad or off."""
+        return "going" if self.status == Status.COMPLETED and self.is_copying else TONES[Status(self.status)]
+
+    @property
+    def page_state(self) -> str:
+        """Return going, done or failed, for the tab's title and icon."""
+        if self.is_watched:
+            return "going"
+        return "done" if self.status == Status.COMPLETED else "failed"
+
+    @property
+    def is_copying(self) -> bool:
+        """Return whether something it made is on its way to us."""
+        return any(output.is_being_copied for output in self.outputs)
+
+    @property
+    def is_watched(self) -> bool:
+        """Return whether the page has something to wait for."""
+        return self.is_active or self.is_copying
+
+    @property
+    def outputs_count(self) -> int:
+        """Return how many outputs are expected."""
+        return sum(output.state != "skipped" for output in self.outputs)
+
+    @property
+    def done_count(self) -> int:
+        """Return how many a person can have."""
+        return sum(output.state in {"ready", "copying"} for output in self.outputs)
+
+    @property
+    def made_count(self) -> int:
+        """Return how many Lamina finished, whether or not we could copy them."""
+        return sum(output.status == OutputStatus.COMPLETED for output in self.outputs)
+
+    @cached_property
+    def elapsed_seconds(self) -> int:
+        """Return the seconds since the click, up to the end when there was one."""
+        return int(((self.finished_at or timezone.now()) - self.created_at).total_seconds())
+
+    @property
+    def is_late(self) -> bool:
+        """Return whether it takes longer than usual."""
+        if not self.usual or self.status not in {Status.QUEUED, Status.RUNNING} or not self.accepted_at:
+            return False
+        return (timezone.now() - self.accepted_at).total_seconds() > max(self.usual[1] * 1.25, self.usual[1] + 5)
+
+    @property
+    def usual_text(self) -> str:
+        """Return how long such runs usually take."""
+        return usual_text(self.usual)
+
+    @property
+    def headline(self) -> str:
+        """Return one sentence about what is going on."""
+        if self.cancel_asked_at and self.is_active:
+            return _("We asked Lamina to stop this run and wait for its answer.")
+        match self.status:
+            case Status.WAITING:
+                return self.waiting_because or _("Saved. It is sent in a moment.")
+            case Status.SUBMITTING:
+                return _("We are sending this to Lamina.")
+            case Status.UNCONFIRMED:
+                return _("We sent this and have no answer yet. We are checking; do not send it again.")
+            case Status.NEEDS_ATTENTION:
+                return _("The app has changed, or does not take what was filled in. Nothing was sent.")
+            case Status.QUEUED | Status.RUNNING if self.is_late:
+                return _("Taking longer than usual; nothing is lost.")
+            case Status.QUEUED:
+                return _("Lamina has accepted it and starts soon.")
+            case Status.RUNNING:
+                return _("Lamina is working on it.")
+            case Status.COMPLETED if self.is_copying:
+                return _("Everything is made; we are copying it to your gallery.")
+            case Status.COMPLETED:
+                return self._completed_headline
+            case Status.FAILED:
+                return self.failure
+        return _("This run was cancelled.")
+
+    @property
+    def _completed_headline(self) -> str:
+        missing = sum(output.state in {"failed", "lost"} for output in self.outputs)
+        if missing:
+            return ngettext("Done, but %(n)d output is missing.", "Done, but %(n)d outputs are missing.", missing) % {
+                "n": missing
+            }
+        return _("Done. Everything is in your gallery.")
+
+    @property
+    def failure(self) -> str:
+        """Return what happened, in words."""
+        match self.error_code:
+            case "insufficient_credits":
+                return _("The workspace has not enough credits for this run.")
+            case "app_gone":
+                return _("Lamina does not offer this app to this workspace any more.")
+            case "key_refused":
+                return _("Lamina does not accept this workspace's key.")
+        return self.error or _("The app failed and gave no reason.")
+
+    @property
+    def advice(self) -> str:
+        """Return what to do; empty when there is nothing to do."""
+        if self.status == Status.NEEDS_ATTENTION:
+            return _("Open the form, mend what is marked, and send it again.")
+        if self.status == Status.FAILED:
+            match self.error_code:
+                case "insufficient_credits":
+                    return _("Top up the credits at Lamina, then run it again.")
+                case "app_gone":
+                    return _("Choose another app, or ask staff to pin its successor.")
+                case "key_refused":
+                    return _("Ask staff to check the workspace's key, then run it again.")
+            return _("Run it again, with another picture if it fails twice. Everything you filled in is kept.")
+        if self.status == Status.COMPLETED and any(output.state == "lost" for output in self.outputs):
+            return _("A file could not be copied. Give support the reference; it can still be fetched for a while.")
+        return ""
+
+    @property
+    def money(self) -> str:
+        """Return what it cost, as far as anybody knows."""
+        match self.status:
+            case Status.NEEDS_ATTENTION:
+                return _("Nothing was charged.")
+            case Status.FAILED if not self.lamina_run_id or self.error_code == "insufficient_credits":
+                return _("Nothing was charged.")
+            case Status.FAILED | Status.CANCELLED if self.lamina_run_id and self.made_count:
+                return _("Lamina may have charged for what was finished.")
+            case Status.FAILED:
+                return _("Nothing was finished. Lamina does not say whether it charged for the try.")
+            case Status.CANCELLED if not self.lamina_run_id:
+                return _("Nothing was charged.")
+            case Status.CANCELLED:
+                return _("Nothing was finished. Lamina does not say whether it charged for the try.")
+        return ""
+
+    @property
+    def can_cancel(self) -> bool:
+        """Return whether a cancel still makes sense."""
+        return self.status in ACTIVE and self.status != Status.UNCONFIRMED and not self.cancel_asked_at
+
+    @property
+    def cancel_text(self) -> str:
+        """Return what a cancel does to the credits."""
+        if self.status == Status.WAITING:
+            return _("It has not been sent. Cancelling costs nothing.")
+        return _("Lamina stops as soon as it can. What is finished by then stays here and may have been charged.")
+
+    @property
+    def edit_url(self) -> str:
+        """Return the form filled in again; empty when the app is not offered any more."""
+        if not self.pin or not self.pin.is_offered:
+            return ""
+        return reverse("runs:create", args=[self.workspace.slug, self.pin.pk]) + f"?from={self.run.pk}"
+
+    @property
+    def steps(self) -> list[Step]:
+        """Return the line of four steps."""
+        times = [self.sent_at, self.accepted_at, self.started_at, None]
+        if self.status == Status.COMPLETED and not self.is_copying:
+            times[3] = self.kept_at
+        reached = self._reached
+        labels = [_("Sent"), _("Accepted"), _("Running"), _("Kept")]
+        details = ["", "", self.usual_text, _("copied to your gallery")]
+        over = self.status in FINAL or self.status == Status.NEEDS_ATTENTION
+        steps = []
+        for n, key in enumerate(("sent", "accepted", "running", "kept")):
+            if n < reached:
+                state = "done"
+            elif n == reached:
+                state = "stopped" if over and self.status != Status.COMPLETED else "now"
+            else:
+                state = "next"
+            steps.append(Step(key=key, label=labels[n], at=times[n], detail=details[n], state=state))
+        return steps
+
+    @property
+    def kept_at(self) -> datetime | None:
+        """Return when the last output became ours."""
+        return max((o.media.created_at for o in self.outputs if o.media), default=self.finished_at)
+
+    @property
+    def _reached(self) -> int:
+        """Return how many steps are behind it."""
+        match self.status:
+            case Status.COMPLETED:
+                return 3 if self.is_copying else 4
+            case Status.RUNNING:
+                return 2
+            case Status.QUEUED:
+                return 1
+            case Status.FAILED | Status.CANCELLED:
+                return sum(bool(at) for at in (self.sent_at, self.accepted_at, self.started_at))
+        return 0
+
+    @property
+    def etag(self) -> str:
+        """Return a word that changes whenever the polled part would look different."""
+        late = "-late" if self.is_late else ""
+        asked = "-stop" if self.cancel_asked_at else ""
+        return f"{self.run.pk.hex}-{self.version}-{self.status.replace('_', '')}{late}{asked}"
+
+    @property
+    def poll_seconds(self) -> int:
+        """Return the pace of the page's poll: quick at first, slower with age."""
+        age = (timezone.now() - self.created_at).total_seconds()
+        return 2 if age < 60 else 3 if age < 180 else 5 if age < 600 else 10
+
+
+def wanted_ratio(inputs: dict[str, Any]) -> float:
+    """Return width by height as far as an input such as "9:16" gives it away, to reserve the right box."""
+    for value in inputs.values():
+        if isinstance(value, str) and len(value) < 8:
+            left, colon, right = value.partition(":")
+            if colon and left.isdecimal() and right.isdecimal() and int(right):
+                return int(left) / int(right)
+    return 1.0
