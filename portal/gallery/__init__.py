@@ -1,0 +1,1 @@
+"""What the workspace's runs have made: found again, looked at large, downloaded."""
