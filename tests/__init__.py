@@ -1,0 +1,1 @@
+"""The tests: the packages mirrored, and the journeys through a browser."""

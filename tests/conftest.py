@@ -1,0 +1,88 @@
+"""The cast: a workspace, its people, a stranger, staff, and Lamina as the stand-in plays it."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.test import Client
+
+from lamina_integration.sandbox import Sandbox
+from portal.workspaces.models import Membership, Role, User, Workspace
+from tests.factories import MembershipFactory, UserFactory, WorkspaceFactory
+
+
+@pytest.fixture
+def workspace(db: None) -> Workspace:
+    """The workspace most tests happen in."""
+    return WorkspaceFactory(slug="demo", name="Northwind Goods")
+
+
+@pytest.fixture
+def other_workspace(db: None) -> Workspace:
+    """The neighbour."""
+    return WorkspaceFactory(slug="other", name="Other Goods")
+
+
+@pytest.fixture
+def member(workspace: Workspace) -> Membership:
+    """The creator's membership."""
+    return MembershipFactory(workspace=workspace, user__email="creator@example.test", user__name="Ines Creator")
+
+
+@pytest.fixture
+def creator(member: Membership) -> User:
+    """Somebody who makes runs."""
+    return member.user
+
+
+@pytest.fixture
+def owner(workspace: Workspace) -> User:
+    """The workspace's owner."""
+    return MembershipFactory(workspace=workspace, role=Role.OWNER, user__email="owner@example.test").user
+
+
+@pytest.fixture
+def reviewer(workspace: Workspace) -> User:
+    """Somebody who looks and does not spend."""
+    return MembershipFactory(workspace=workspace, role=Role.REVIEWER, user__email="reviewer@example.test").user
+
+
+@pytest.fixture
+def outsider(other_workspace: Workspace) -> User:
+    """The owner of another workspace."""
+    return MembershipFactory(workspace=other_workspace, role=Role.OWNER, user__email="outsider@example.test").user
+
+
+@pytest.fixture
+def staff(db: None) -> User:
+    """Somebody of the support team."""
+    return UserFactory(email="staff@example.test", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def as_user() -> Callable[[User], Client]:
+    """A function that returns a browser session of a user."""
+
+    def sign_in(user: User) -> Client:
+        client = Client()
+        client.force_login(user, backend="allauth.account.auth_backends.AuthenticationBackend")
+        return client
+
+    return sign_in
+
+
+@pytest.fixture(scope="session")
+def lamina_server() -> Iterator[Sandbox]:
+    """The stand-in, started once; tests use `lamina`."""
+    with Sandbox(speed=1000) as server:
+        yield server
+
+
+@pytest.fixture
+def lamina(lamina_server: Sandbox, settings: object) -> Iterator[Sandbox]:
+    """Lamina with an empty past, and the portal told where it is."""
+    lamina_server.reset()
+    settings.LAMINA_BASE_URL = lamina_server.url
+    settings.LAMINA_API_KEY = lamina_server.api_key
+    settings.LAMINA_MEDIA_HOSTS = frozenset({lamina_server.url.removeprefix("http://")})
+    yield lamina_server
+    lamina_server.reset()
