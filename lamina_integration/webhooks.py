@@ -63,7 +63,7 @@ def verify(
     if signer is None:
         raise DeliveryUnsigned("no known key fits the signature")
     delivery = VerifiedDelivery(
-        run=_read_run(body, request_id=lowered.get(REQUEST_ID_HEADER.lower())),
+        run=read_run(body, request_id=lowered.get(REQUEST_ID_HEADER.lower())),
         timestamp=int(timestamp),
         digest=hashlib.sha256(message).hexdigest(),
         signed_by=signer.kid or None,
@@ -111,7 +111,8 @@ def _public_key(x: str) -> Ed25519PublicKey | None:
         return None
 
 
-def _read_run(body: bytes, *, request_id: str | None) -> RemoteRun:
+def read_run(body: bytes | str, *, request_id: str | None = None) -> RemoteRun:
+    """Return the run that a delivery's body tells of; raises DeliveryMalformed. Checks no signature."""
     try:
         payload = json.loads(body)
     except (ValueError, RecursionError) as error:
