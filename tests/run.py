@@ -58,10 +58,11 @@ def main(arguments: list[str]) -> int:
 
 
 def pytest(selection: tuple[str, ...], arguments: list[str], *, settings: Mapping[str, str]) -> int:
-    """Run pytest once with these settings and none inherited from the shell."""
-    inherited = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+    """Run pytest once with these settings, whatever the shell or a .env file says; return its status."""
+    # Empty is the default, and is stronger than .env.
+    neutral = {"PORTAL_ENV": "development", "DATABASE_URL": "", "REDIS_URL": ""}
     command = [*PYTEST, *selection, *arguments]
-    return subprocess.run(command, env={**inherited, **settings}, check=False).returncode
+    return subprocess.run(command, env={**os.environ, **neutral, **settings}, check=False).returncode
 
 
 def find_browser() -> str | None:
