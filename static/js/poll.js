@@ -20,7 +20,7 @@ const catchUp = () => {
 document.addEventListener("visibilitychange", catchUp);
 window.addEventListener("online", catchUp);
 
-const words = () => [...(progress()?.querySelectorAll("[data-live-text]") ?? [])].map((part) => part.textContent.trim()).join(". ");
+const headline = () => progress()?.querySelector("[data-headline]")?.textContent.trim() ?? "";
 
 const showInTab = (state, label) => {
   const mark = { done: "✓ ", failed: "✕ ", going: "" }[state] ?? "";
@@ -56,8 +56,8 @@ let last = null;
 const look = () => {
   const section = progress();
   if (!section) return;
-  const now = { status: section.dataset.status, state: section.dataset.pageState, words: words() };
-  const label = section.querySelector("[data-live-text]")?.textContent.trim() ?? "";
+  const now = { status: section.dataset.status, state: section.dataset.pageState, words: headline() };
+  const { label } = section.dataset;
   if (last === null ? now.state === "going" : last.state !== now.state || last.status !== now.status) {
     showInTab(now.state, label);
   }
