@@ -1,11 +1,19 @@
 """The cast: a workspace, its people, a stranger, staff, and Lamina as the stand-in plays it."""
 
+import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from django.test import Client
 
+from lamina_integration import Lane
 from lamina_integration.sandbox import Sandbox
+from portal.catalogue.models import PinnedApp
+from portal.catalogue.schemas import pin
+from portal.runs.models import Run
+from portal.runs.submit import submit
+from portal.workspaces.lamina import client_for
 from portal.workspaces.models import Membership, Role, User, Workspace
 from tests.factories import MembershipFactory, UserFactory, WorkspaceFactory
 
@@ -73,7 +81,7 @@ def as_user() -> Callable[[User], Client]:
 @pytest.fixture(scope="session")
 def lamina_server() -> Iterator[Sandbox]:
     """The stand-in, started once; tests use `lamina`."""
-    with Sandbox(speed=1000) as server:
+    with Sandbox(speed=1000, limit=0, apps=[Path(__file__).parent / "apps"]) as server:
         yield server
 
 
@@ -86,3 +94,26 @@ def lamina(lamina_server: Sandbox, settings: object) -> Iterator[Sandbox]:
     settings.LAMINA_MEDIA_HOSTS = frozenset({lamina_server.url.removeprefix("http://")})
     yield lamina_server
     lamina_server.reset()
+
+
+POSTER = "11111111-0000-4000-8000-000000000001"
+
+
+@pytest.fixture
+def poster(lamina: Sandbox, workspace: Workspace) -> PinnedApp:
+    """An app of the stand-in's that wants a sentence and makes two pictures, pinned."""
+    with client_for(workspace, lane=Lane.INTERACTIVE) as client:
+        return pin(workspace=workspace, lamina_id=POSTER, capability="image", client=client)
+
+
+@pytest.fixture
+def run(poster: PinnedApp, member: Membership) -> Run:
+    """A run of the poster app, saved and not sent."""
+    return submit(
+        member=member,
+        pin=poster,
+        schema=poster.app.schema,
+        inputs={"brief_text": "A mug"},
+        outputs_wanted=[],
+        token=uuid.uuid4(),
+    )

@@ -17,8 +17,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
 from lamina_integration import Parameter
-from portal.media.intake import rules_text
 from portal.media.models import Media
+from portal.media.words import rules_text
 
 RADIOS_UP_TO = 5
 PLAIN_SELECT_UP_TO = 15

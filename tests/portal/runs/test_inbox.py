@@ -1,0 +1,188 @@
+"""Deliveries: signed for real, then tampered with, repeated, reordered, aged."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.core.cache import cache
+from django.test import Client
+from django.utils import timezone
+
+from lamina_integration.sandbox import Sandbox
+from lamina_integration.webhooks import sign
+from portal.runs import inbox, models
+from portal.runs.models import Delivery, Run
+from portal.runs.states import Status
+from portal.runs.submit import send
+from tests.keys import jwk_x
+
+
+@pytest.fixture
+def key(db: None) -> Ed25519PrivateKey:
+    """The key Lamina signs with, known to the portal for an hour."""
+    private = Ed25519PrivateKey.generate()
+    hour_ago = timezone.now() - timezone.timedelta(hours=1)
+    models.SigningKey.objects.create(x=jwk_x(private), kid="one", fetched_at=hour_ago)
+    cache.delete("signing-keys")
+    return private
+
+
+@pytest.fixture
+def sent(run: Run, lamina: Sandbox) -> Run:
+    """A run that Lamina has accepted and not begun."""
+    lamina.set(manual=True)
+    send(run.pk)
+    run.refresh_from_db()
+    return run
+
+
+Deliver = Callable[..., Any]
+
+
+@pytest.fixture
+def deliver(sent: Run, key: Ed25519PrivateKey, client: Client) -> Deliver:
+    """A function that posts a delivery as Lamina does; its arguments say what is wrong with it."""
+
+    def post(
+        body: bytes | None = None, *, age: float = 0, signer: Ed25519PrivateKey = key, token: str = "", **headers: str
+    ) -> Any:
+        if body is None:
+            run = {"runId": sent.lamina_run_id, "status": "completed", "outputs": []}
+            body = json.dumps({"data": run}).encode()
+        timestamp = int(time.time() - age)
+        sent_headers = {
+            "X-Lamina-Webhook-Signature": sign(signer, body, timestamp),
+            "X-Lamina-Webhook-Timestamp": str(timestamp),
+            "X-Lamina-Webhook-Request-Id": sent.lamina_run_id,
+        } | {name.replace("_", "-"): value for name, value in headers.items()}
+        address = f"/hooks/lamina/{token or sent.attempts.get().token}/"
+        return client.post(address, body, content_type="application/json", headers=sent_headers)
+
+    return post
+
+
+def apply_all() -> None:
+    for delivery_id, _run_id in inbox.deliveries_to_apply():
+        inbox.apply_delivery(delivery_id)
+
+
+def test_genuine_delivery_is_stored_and_applied_later(deliver: Deliver, sent: Run) -> None:
+    assert deliver().status_code == 200
+    sent.refresh_from_db()
+    assert sent.status == Status.QUEUED, "nothing is applied while Lamina waits"
+    apply_all()
+    sent.refresh_from_db()
+    assert sent.status == Status.COMPLETED
+    assert Delivery.objects.get().applied_at
+
+
+def test_delivery_asks_lamina_nothing(deliver: Deliver, lamina: Sandbox) -> None:
+    before = lamina.ledger()["requests"]["total"]
+    deliver()
+    assert lamina.ledger()["requests"]["total"] == before
+
+
+def test_same_delivery_three_times_is_one_row(deliver: Deliver, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert [deliver().status_code for _ in range(3)] == [200, 202, 202]
+    assert Delivery.objects.get().repeats == 2
+
+
+def test_delivery_for_an_unknown_address_is_refused(deliver: Deliver) -> None:
+    assert deliver(token="guess").status_code == 404
+    assert not Delivery.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X_Lamina_Webhook_Signature": ""},
+        {"X_Lamina_Webhook_Signature": "zz" * 64},
+        {"X_Lamina_Webhook_Timestamp": "yesterday"},
+        {"X_Lamina_Webhook_Request_Id": "another-run"},
+    ],
+)
+def test_malformed_delivery_is_refused_and_not_stored(deliver: Deliver, headers: dict[str, str]) -> None:
+    assert deliver(**headers).status_code == 400
+    assert not Delivery.objects.exists()
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"data": {}}', b'{"data": {"runId": 7}}', b"\xff\xfe"])
+def test_signed_nonsense_is_refused_and_not_stored(deliver: Deliver, body: bytes) -> None:
+    assert deliver(body).status_code == 400
+    assert not Delivery.objects.exists()
+
+
+def test_unknown_key_is_answered_503_so_that_lamina_tries_again(deliver: Deliver) -> None:
+    assert deliver(signer=Ed25519PrivateKey.generate()).status_code == 503
+    assert not Delivery.objects.exists()
+
+
+def test_unknown_key_right_after_the_keys_were_fetched_is_a_forgery(deliver: Deliver) -> None:
+    models.SigningKey.objects.update(fetched_at=timezone.now())
+    assert deliver(signer=Ed25519PrivateKey.generate()).status_code == 400
+
+
+def test_keys_are_fetched_at_most_once_in_a_cool_down(deliver: Deliver, lamina: Sandbox) -> None:
+    cache.delete("signing-keys-asked")
+    before = lamina.ledger()["requests"]["total"]
+    assert inbox.refresh_keys()
+    assert not inbox.refresh_keys()
+    assert lamina.ledger()["requests"]["total"] == before + 1
+    assert models.SigningKey.objects.count() == 2, "the older key is kept for what is on its way"
+
+
+def test_stale_delivery_is_a_hint_and_lamina_is_asked(deliver: Deliver, sent: Run, lamina: Sandbox) -> None:
+    assert deliver(age=3600).status_code == 200
+    assert Delivery.objects.get().verdict == "stale"
+    apply_all()
+    sent.refresh_from_db()
+    assert sent.status == Status.QUEUED, "what the old message says is not believed"
+    lamina.complete(sent.lamina_run_id)
+    Delivery.objects.update(applied_at=None, next_at=timezone.now())
+    apply_all()
+    sent.refresh_from_db()
+    assert sent.status == Status.COMPLETED
+
+
+def test_large_body_is_refused_unread(deliver: Deliver) -> None:
+    assert deliver(b" " * (256 * 1024 + 1)).status_code == 413
+
+
+def test_delivery_says_which_attempt_a_lost_answer_belongs_to(
+    run: Run, lamina: Sandbox, key: Ed25519PrivateKey, client: Client
+) -> None:
+    lamina.set(manual=True, lost_answers=1.0)
+    send(run.pk)
+    run.refresh_from_db()
+    assert (run.status, run.lamina_run_id) == (Status.UNCONFIRMED, None)
+    remote_id = lamina.ledger()["starts"][0]["runId"]
+    body = json.dumps({"data": {"runId": remote_id, "status": "completed", "outputs": []}}).encode()
+    timestamp = int(time.time())
+    headers = {
+        "X-Lamina-Webhook-Signature": sign(key, body, timestamp),
+        "X-Lamina-Webhook-Timestamp": str(timestamp),
+    }
+    address = f"/hooks/lamina/{run.attempts.get().token}/"
+    assert client.post(address, body, content_type="application/json", headers=headers).status_code == 200
+    apply_all()
+    run.refresh_from_db()
+    assert (run.status, run.lamina_run_id) == (Status.COMPLETED, remote_id)
+
+
+def test_broker_being_away_loses_no_delivery(deliver: Deliver, sent: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("portal.runs.tasks.apply_delivery.apply_async", _refuse)
+    assert deliver().status_code == 200
+    apply_all()
+    sent.refresh_from_db()
+    assert sent.status == Status.COMPLETED
+
+
+def _refuse(*args: object, **kwargs: object) -> None:
+    from kombu.exceptions import OperationalError
+
+    raise OperationalError("the broker is away")

@@ -1,0 +1,185 @@
+"""From a filled form to one run at Lamina, whatever happens on the way."""
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connection
+
+from lamina_integration.sandbox import Sandbox
+from portal.catalogue.models import PinnedApp
+from portal.runs import submit as submitting
+from portal.runs.models import Run
+from portal.runs.states import Status
+from portal.runs.submit import cancel, claim, mark_sent, send, submit
+from portal.workspaces.models import Membership
+from tests.factories import media_of
+
+
+def starts(lamina: Sandbox) -> list[dict]:
+    return lamina.ledger()["starts"]
+
+
+def test_submit_saves_the_run_and_reserves_its_outputs(run: Run, lamina: Sandbox) -> None:
+    assert run.status == Status.WAITING
+    assert [(output.label, output.kind) for output in run.outputs.all()] == [("Front", "image"), ("Back", "image")]
+    assert [move.to for move in run.history.all()] == [Status.WAITING]
+    assert starts(lamina) == []
+
+
+def submit_brief(member: Membership, pin: PinnedApp, token: uuid.UUID, brief: str) -> Run:
+    return submit(
+        member=member,
+        pin=pin,
+        schema=pin.app.schema,
+        inputs={"brief_text": brief},
+        outputs_wanted=[],
+        token=token,
+    )
+
+
+def test_submit_makes_one_run_of_one_token(poster: PinnedApp, member: Membership) -> None:
+    token = uuid.uuid4()
+    runs = {submit_brief(member, poster, token, brief).pk for brief in ("once", "twice")}
+    assert len(runs) == 1
+    assert Run.objects.get().inputs == {"brief_text": "once"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_fifty_posts_of_one_form_are_one_run(poster: PinnedApp, member: Membership) -> None:
+    token = uuid.uuid4()
+
+    def post(number: int) -> uuid.UUID:
+        try:
+            return submit_brief(member, poster, token, f"post {number}").pk
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(10) as threads:
+        assert len(set(threads.map(post, range(50)))) == 1
+    assert Run.objects.count() == 1
+
+
+def test_send_tells_lamina_once(run: Run, lamina: Sandbox) -> None:
+    send(run.pk)
+    send(run.pk)
+    run.refresh_from_db()
+    assert run.status in {Status.QUEUED, Status.RUNNING, Status.COMPLETED}
+    assert [start["runId"] for start in starts(lamina)] == [run.lamina_run_id]
+    assert starts(lamina)[0]["inputs"] == {"brief_text": "A mug"}
+
+
+def test_send_gives_each_attempt_its_own_callback_address(run: Run, lamina: Sandbox, settings: object) -> None:
+    settings.PORTAL_PUBLIC_URL = "http://127.0.0.1:1"
+    lamina.set(webhooks=False)
+    send(run.pk)
+    attempt = run.attempts.get()
+    assert starts(lamina)[0]["webhook"] == f"http://127.0.0.1:1/hooks/lamina/{attempt.token}/"
+
+
+def test_send_asks_for_no_webhook_where_lamina_cannot_reach_us(run: Run, lamina: Sandbox) -> None:
+    send(run.pk)
+    assert not starts(lamina)[0].get("webhook")
+
+
+def test_lost_answer_leaves_the_run_unconfirmed_and_is_never_sent_again(run: Run, lamina: Sandbox) -> None:
+    lamina.set(lost_answers=1.0)
+    send(run.pk)
+    run.refresh_from_db()
+    assert run.status == Status.UNCONFIRMED
+    send(run.pk)
+    assert len(starts(lamina)) == 1
+
+
+def test_lamina_being_down_makes_the_run_wait(run: Run, lamina: Sandbox, settings: object) -> None:
+    settings.LAMINA_BASE_URL = "http://127.0.0.1:9"
+    send(run.pk)
+    run.refresh_from_db()
+    assert run.status == Status.WAITING
+    assert run.sent_at is None
+    settings.LAMINA_BASE_URL = lamina.url
+    send(run.pk)
+    run.refresh_from_db()
+    assert run.lamina_run_id
+    assert len(starts(lamina)) == 1
+
+
+def test_rate_limit_makes_the_run_wait_as_long_as_lamina_says(run: Run, lamina: Sandbox) -> None:
+    lamina.set(rate_limited=1.0, rate_limited_seconds=7)
+    send(run.pk)
+    run.refresh_from_db()
+    assert run.status == Status.WAITING
+    assert 5 <= (run.next_at - run.attempts.get().closed_at).total_seconds() <= 8
+    assert starts(lamina) == []
+
+
+def test_inputs_the_newest_schema_refuses_go_back_to_the_person(run: Run, lamina: Sandbox) -> None:
+    Run.objects.filter(pk=run.pk).update(inputs={"ratio_text": "3:2"})
+    send(run.pk)
+    run.refresh_from_db()
+    assert run.status == Status.NEEDS_ATTENTION
+    assert {(problem["param"], problem["code"]) for problem in run.problems} == {
+        ("brief_text", "missing_no_default"),
+        ("ratio_text", "invalid_option"),
+    }
+    assert starts(lamina) == []
+
+
+def test_text_that_looks_like_a_file_reference_stays_text(run: Run, lamina: Sandbox) -> None:
+    media = media_of(run.workspace)
+    Run.objects.filter(pk=run.pk).update(inputs={"brief_text": media.ref})
+    send(run.pk)
+    assert starts(lamina)[0]["inputs"] == {"brief_text": media.ref}
+
+
+def test_no_credits_fails_the_run_in_those_words(run: Run, lamina: Sandbox) -> None:
+    lamina.set(out_of_credits=True, out_of_credits_answer="402")
+    send(run.pk)
+    run.refresh_from_db()
+    assert (run.status, run.error_code) == (Status.FAILED, "insufficient_credits")
+
+
+def test_key_that_lamina_refuses_fails_the_run(run: Run, settings: object) -> None:
+    settings.LAMINA_API_KEY = "lma_wrong"
+    send(run.pk)
+    run.refresh_from_db()
+    assert (run.status, run.error_code) == (Status.FAILED, "key_refused")
+
+
+def test_app_that_is_gone_fails_the_run(run: Run) -> None:
+    run.app.lamina_id = "gone"
+    run.app.save()
+    send(run.pk)
+    run.refresh_from_db()
+    assert (run.status, run.error_code) == (Status.FAILED, "app_gone")
+
+
+def test_chosen_outputs_only_are_asked_for(run: Run, lamina: Sandbox) -> None:
+    Run.objects.filter(pk=run.pk).update(outputs_wanted=["Back", "No longer offered"])
+    send(run.pk)
+    assert starts(lamina)[0]["outputs"] == ["Back"]
+
+
+def test_attempt_that_was_given_up_on_does_not_leave_any_more(run: Run, lamina: Sandbox) -> None:
+    attempt = claim(run.pk)
+    assert attempt is not None
+    attempt.close("its worker was lost")
+    assert mark_sent(attempt) is False
+
+
+def test_cancel_of_a_waiting_run_costs_nothing(run: Run, lamina: Sandbox) -> None:
+    cancel(run)
+    send(run.pk)
+    run.refresh_from_db()
+    assert run.status == Status.CANCELLED
+    assert starts(lamina) == []
+
+
+def test_cancel_reaches_lamina(run: Run, lamina: Sandbox) -> None:
+    lamina.set(manual=True)
+    send(run.pk)
+    run.refresh_from_db()
+    cancel(run)
+    submitting.cancel_at_lamina(run.pk)
+    run.refresh_from_db()
+    assert run.status == Status.CANCELLED

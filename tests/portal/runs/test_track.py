@@ -1,0 +1,147 @@
+"""News of runs: only forward, whoever brings it, however often."""
+
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from lamina_integration import RemoteRun
+from lamina_integration.sandbox import Sandbox
+from portal.runs.models import OutputStatus, Run
+from portal.runs.states import Status, Teller
+from portal.runs.submit import send
+from portal.runs.track import adopt, apply, track_all
+
+
+@pytest.fixture
+def sent(run: Run, lamina: Sandbox) -> Run:
+    """A run that Lamina has accepted and not begun."""
+    lamina.set(manual=True)
+    send(run.pk)
+    run.refresh_from_db()
+    assert run.status == Status.QUEUED
+    return run
+
+
+def news(run: Run, status: str, *outputs: dict[str, Any], **members: Any) -> RemoteRun:
+    """Return what Lamina would say about the run."""
+    return RemoteRun.model_validate({"runId": run.lamina_run_id, "status": status, "outputs": list(outputs), **members})
+
+
+def output(number: int, label: str, status: str = "completed", **members: Any) -> dict[str, Any]:
+    values = {"type": "image", "value": f"http://media.test/{number}.png"} if status == "completed" else {}
+    return {"id": f"node-{number}", "label": label, "status": status, **values, **members}
+
+
+def states(run: Run) -> list[tuple[str, str]]:
+    return [(row.label, row.status) for row in run.outputs.all()]
+
+
+def test_outputs_fill_their_reserved_places_one_by_one(sent: Run) -> None:
+    apply(sent.pk, news(sent, "running", output(1, "Front"), output(2, "Back", "pending")), told_by=Teller.SWEEP)
+    assert states(sent) == [("Front", "completed"), ("Back", "pending")]
+    apply(sent.pk, news(sent, "completed", output(1, "Front"), output(2, "Back")), told_by=Teller.SWEEP)
+    assert states(sent) == [("Front", "completed"), ("Back", "completed")]
+    sent.refresh_from_db()
+    assert sent.status == Status.COMPLETED
+
+
+def test_same_news_twice_changes_nothing(sent: Run) -> None:
+    said = news(sent, "running", output(1, "Front"))
+    apply(sent.pk, said, told_by=Teller.SWEEP)
+    before = Run.objects.values().get(pk=sent.pk)
+    apply(sent.pk, said, told_by=Teller.DELIVERY)
+    assert Run.objects.values().get(pk=sent.pk) == before
+
+
+def test_old_news_never_undoes_newer(sent: Run) -> None:
+    apply(sent.pk, news(sent, "completed", output(1, "Front"), output(2, "Back")), told_by=Teller.DELIVERY)
+    apply(sent.pk, news(sent, "running", output(1, "Front", "pending")), told_by=Teller.SWEEP)
+    apply(sent.pk, news(sent, "failed", errorMessage="late"), told_by=Teller.SWEEP)
+    sent.refresh_from_db()
+    assert (sent.status, sent.error) == (Status.COMPLETED, "")
+    assert states(sent) == [("Front", "completed"), ("Back", "completed")]
+
+
+def test_two_outputs_of_one_label_get_a_place_each(sent: Run) -> None:
+    sent.outputs.update(label="AI Designer")
+    apply(sent.pk, news(sent, "completed", output(2, "AI Designer"), output(1, "AI Designer")), told_by=Teller.SWEEP)
+    assert {row.remote_url for row in sent.outputs.all()} == {"http://media.test/1.png", "http://media.test/2.png"}
+
+
+def test_output_nobody_announced_gets_a_place_of_its_own(sent: Run) -> None:
+    apply(sent.pk, news(sent, "running", output(9, "Surprise")), told_by=Teller.SWEEP)
+    assert states(sent) == [("Front", "pending"), ("Back", "pending"), ("Surprise", "completed")]
+
+
+def test_failed_run_keeps_what_was_finished_and_says_why(sent: Run) -> None:
+    outputs = output(1, "Front"), output(2, "Back", "error", error="Bad picture", type="pending")
+    apply(sent.pk, news(sent, "failed", *outputs), told_by=Teller.SWEEP)
+    sent.refresh_from_db()
+    assert (sent.status, sent.error, sent.error_code) == (Status.FAILED, "Bad picture", "failed")
+    assert states(sent) == [("Front", "completed"), ("Back", "error")]
+
+
+def test_failure_for_lack_of_credits_is_known_by_its_text(sent: Run) -> None:
+    apply(sent.pk, news(sent, "failed", errorMessage="Insufficient Credits to run"), told_by=Teller.SWEEP)
+    sent.refresh_from_db()
+    assert sent.error_code == "insufficient_credits"
+
+
+def test_places_nothing_came_for_are_closed_at_the_end(sent: Run) -> None:
+    apply(sent.pk, news(sent, "cancelled", output(1, "Front")), told_by=Teller.SWEEP)
+    assert states(sent) == [("Front", "completed"), ("Back", "cancelled")]
+
+
+def test_unknown_state_is_not_the_end(sent: Run) -> None:
+    apply(sent.pk, news(sent, "pondering", output(1, "Front")), told_by=Teller.SWEEP)
+    sent.refresh_from_db()
+    assert sent.status == Status.QUEUED
+    assert states(sent)[0] == ("Front", "completed")
+
+
+@pytest.mark.parametrize("value", [None, "", [], {"url": 1}, 7])
+def test_finished_output_without_a_value_is_an_error(sent: Run, value: object) -> None:
+    apply(sent.pk, news(sent, "completed", output(1, "Front", value=value)), told_by=Teller.SWEEP)
+    assert sent.outputs.get(position=0).status == OutputStatus.ERROR
+
+
+def test_text_output_is_kept_as_text(sent: Run) -> None:
+    apply(sent.pk, news(sent, "completed", output(1, "Front", type="text", value="<b>Hi</b>")), told_by=Teller.SWEEP)
+    row = sent.outputs.get(position=0)
+    assert (row.kind, row.text, row.copy_next_at) == ("text", "<b>Hi</b>", None)
+
+
+def test_news_before_our_own_record_joins_the_runs(run: Run) -> None:
+    run.move(Status.SUBMITTING, told_by=Teller.WORKER)
+    remote = RemoteRun.model_validate({"runId": "early", "status": "completed", "outputs": [output(1, "Front")]})
+    adopt(run.pk, remote, told_by=Teller.DELIVERY)
+    run.refresh_from_db()
+    assert (run.status, run.lamina_run_id) == (Status.COMPLETED, "early")
+    assert [move.to for move in run.history.all()] == ["waiting", "submitting", "queued", "completed"]
+
+
+def test_second_run_at_lamina_is_put_on_record_and_changes_nothing(sent: Run) -> None:
+    adopt(sent.pk, RemoteRun.model_validate({"runId": "other", "status": "completed"}), told_by=Teller.DELIVERY)
+    first = sent.lamina_run_id
+    sent.refresh_from_db()
+    assert (sent.status, sent.lamina_run_id) == (Status.QUEUED, first)
+    assert "other" in sent.history.last().why
+
+
+def test_without_any_webhook_the_sweep_settles_every_run(run: Run, lamina: Sandbox) -> None:
+    lamina.set(webhooks=False)
+    send(run.pk)
+    Run.objects.update(next_at=timezone.now())
+    track_all()
+    run.refresh_from_db()
+    assert run.status == Status.COMPLETED
+    assert {row.status for row in run.outputs.all()} == {"completed"}
+
+
+def test_tracking_survives_lamina_being_down(sent: Run, settings: object) -> None:
+    settings.LAMINA_BASE_URL = "http://127.0.0.1:9"
+    Run.objects.update(next_at=timezone.now())
+    assert track_all() == []
+    sent.refresh_from_db()
+    assert sent.status == Status.QUEUED
