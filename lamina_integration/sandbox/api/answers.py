@@ -1,0 +1,38 @@
+"""Envelopes and queries, the same for every group of operations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from lamina_integration.sandbox.refusals import invalid, problem
+
+
+def data(payload: Any, *, status: int = 200) -> JSONResponse:
+    """Return a payload in its envelope."""
+    return JSONResponse({"data": payload}, status_code=status)
+
+
+def page(items: Sequence[Any], request: Request) -> JSONResponse:
+    """Return the slice of a list that a query asks for, with its place in the whole."""
+    limit = whole_number(request, "limit", default=25, low=1, high=100)
+    offset = whole_number(request, "offset", default=0, low=0, high=10**9)
+    pagination = {"total": len(items), "limit": limit, "offset": offset}
+    return JSONResponse({"data": list(items[offset : offset + limit]), "pagination": pagination})
+
+
+def whole_number(request: Request, name: str, *, default: int, low: int, high: int) -> int:
+    """Return a number of the query, brought within its bounds; refuse what is not one."""
+    text = request.query_params.get(name, "")
+    if not text:
+        return default
+    try:
+        number = int(text)
+    except ValueError:
+        number = None
+    if number is None or len(text) > 18:
+        raise invalid("Invalid query", problem(name, "invalid_type", f"{name} must be a whole number."))
+    return max(low, min(high, number))

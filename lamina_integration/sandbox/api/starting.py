@@ -1,0 +1,86 @@
+"""A start, checked as the API checks it before anything is spent."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from lamina_integration.inputs import check
+from lamina_integration.sandbox.accounts import Caller
+from lamina_integration.sandbox.catalogue import OfferedApp
+from lamina_integration.sandbox.player import OUT_OF_CREDITS
+from lamina_integration.sandbox.refusals import Refusal, problem
+from lamina_integration.sandbox.runs import Run
+from lamina_integration.sandbox.world import World
+
+
+def start(
+    world: World,
+    *,
+    caller: Caller,
+    offered: OfferedApp,
+    inputs: Any,
+    labels: Any = None,
+    webhook: Any = None,
+    kind: str = "app",
+) -> Run:
+    """Start a run, or refuse with everything that is wrong with it."""
+    check_webhook(webhook)
+    problems = input_problems(world, offered, inputs)
+    unknown = _label_problems(offered, labels)
+    if problems or unknown:
+        message = "Invalid inputs" if problems else "Unknown output label"
+        details: list[Any] = [*problems, *unknown]
+        if "string-details" in world.knobs.legacy:
+            details = [f'"{detail["param"]}": {detail["message"]}' for detail in details]
+        raise Refusal(status=400, code="VALIDATION_ERROR", message=message, details=details)
+    if world.knobs.out_of_credits_answer == "402" and (
+        world.knobs.out_of_credits or caller.workspace.balance < price(offered, labels or [])
+    ):
+        raise Refusal(status=402, code=None, message=OUT_OF_CREDITS)
+    return world.player.start(
+        caller=caller, offered=offered, inputs=inputs, labels=labels or [], webhook=webhook, kind=kind
+    )
+
+
+def check_webhook(webhook: Any) -> None:
+    """Refuse a callback that is not an http or https address."""
+    if webhook is None:
+        return
+    try:
+        parts = urlsplit(webhook) if isinstance(webhook, str) else None
+        is_good = parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise Refusal(status=400, code="WEBHOOK_INVALID_URL", message="Invalid webhook URL")
+
+
+def input_problems(world: World, offered: OfferedApp, inputs: Any) -> list[dict[str, str]]:
+    """Return every problem with a start's inputs."""
+    if not isinstance(inputs, dict):
+        return [problem("inputs", "invalid_type", "inputs must be an object.")]
+    found = check(offered.app.parameters, inputs, numbers_are_text=not world.knobs.strict_text)
+    return [problem(each.param, each.code, each.message) for each in found]
+
+
+def price(offered: OfferedApp, labels: list[str]) -> float:
+    """Return what the chosen outputs cost."""
+    wanted = {label.lower() for label in labels}
+    chosen = [output for output in offered.app.outputs if not wanted or output.label.lower() in wanted]
+    return sum(offered.credits_for(output.type) for output in chosen)
+
+
+def _label_problems(offered: OfferedApp, labels: Any) -> list[dict[str, str]]:
+    if labels is None:
+        return []
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        return [problem("outputs", "invalid_type", "outputs must be a list of labels.")]
+    known = [output.label for output in offered.app.outputs]
+    lowered = {label.lower() for label in known}
+    available = ", ".join(dict.fromkeys(known))
+    return [
+        problem("outputs", "unknown_output", f'No output is called "{label}". Available: {available}')
+        for label in labels
+        if label.lower() not in lowered
+    ]

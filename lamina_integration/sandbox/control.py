@@ -1,0 +1,146 @@
+"""Playing Lamina from outside: knobs, the clock, the ledger, and every run's fate, under /_sandbox/.
+
+Not part of Lamina's API. It asks for no key and answers while the stand-in plays dead, which is why
+the stand-in listens on loopback.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from lamina_integration.sandbox.gate import read_object, world_of
+from lamina_integration.sandbox.knobs import KnobError
+from lamina_integration.sandbox.refusals import invalid, not_found, problem
+from lamina_integration.sandbox.runs import Run
+
+
+async def healthz(request: Request) -> Response:
+    """Say that the stand-in is there."""
+    return JSONResponse({"status": "ok", "runs": len(world_of(request).runs)})
+
+
+async def knobs(request: Request) -> Response:
+    """Return the knobs, turning those a PATCH names first."""
+    world = world_of(request)
+    if request.method == "PATCH":
+        try:
+            changes = await read_object(request)
+            world.turn(changes)
+        except KnobError as error:
+            raise invalid(str(error)) from error
+        if "down" in changes:
+            await world.door(world.knobs.down)
+    return JSONResponse(world.knobs.as_dict())
+
+
+async def clock(request: Request) -> Response:
+    """Return the time, moving it on first when asked to; answers when all that was due is done."""
+    world = world_of(request)
+    if request.method == "POST":
+        seconds = (await _object_or_nothing(request)).get("advance", 0)
+        if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or seconds < 0:
+            raise invalid("Invalid advance", problem("advance", "invalid_type", "advance must be seconds."))
+        await world.clock.advance(seconds)
+    return JSONResponse({"now": world.clock.now, "speed": world.clock.speed, "manual": world.clock.manual})
+
+
+async def settle(request: Request) -> Response:
+    """Answer when everything that could happen by now has happened."""
+    await world_of(request).clock.settled()
+    return JSONResponse({"now": world_of(request).clock.now})
+
+
+async def ledger(request: Request) -> Response:
+    """Return everything the stand-in was asked and did."""
+    return JSONResponse(world_of(request).as_ledger())
+
+
+async def reset(request: Request) -> Response:
+    """Begin anew."""
+    await world_of(request).reset()
+    return JSONResponse({"status": "ok"})
+
+
+async def keys(request: Request) -> Response:
+    """Let further API keys in, or revoke some; return those that are let in."""
+    world = world_of(request)
+    if request.method == "POST":
+        body = await read_object(request)
+        try:
+            for key in body.get("add", []):
+                world.accounts.add(key)
+        except (ValueError, AttributeError) as error:
+            raise invalid(str(error)) from error
+        for key in body.get("revoke", []):
+            world.accounts.revoke(key)
+    return JSONResponse({"keys": world.accounts.keys})
+
+
+async def rotate(request: Request) -> Response:
+    """Sign with a new key from now on; `keep_old` says whether the old one stays published."""
+    world_of(request).keys.rotate(keep_old=bool((await _object_or_nothing(request)).get("keep_old", True)))
+    return JSONResponse(world_of(request).keys.as_wire())
+
+
+async def run_verb(request: Request) -> Response:
+    """Complete, fail or cancel a run, or deliver its state again."""
+    world, verb = world_of(request), request.path_params["verb"]
+    run = world.runs.find(request.path_params["run_id"])
+    if run is None:
+        raise not_found("Run")
+    if verb == "complete":
+        await world.player.complete(run)
+    elif verb == "fail":
+        message = (await _object_or_nothing(request)).get("message", world.knobs.fail_message)
+        await world.player.fail(run, str(message))
+    elif verb == "cancel":
+        await world.player.cancel(run)
+    elif verb == "redeliver":
+        world.courier.redeliver(run)
+    else:
+        raise not_found("Verb")
+    return JSONResponse(_known(run))
+
+
+async def show_run(request: Request) -> Response:
+    """Return a run with what the API does not show of it."""
+    run = world_of(request).runs.find(request.path_params["run_id"])
+    if run is None:
+        raise not_found("Run")
+    return JSONResponse(_known(run))
+
+
+def _known(run: Run) -> dict[str, Any]:
+    return run.as_wire() | {
+        "inputs": run.inputs,
+        "webhook": run.webhook,
+        "workspace": run.workspace,
+        "spent": run.spent,
+    }
+
+
+async def _object_or_nothing(request: Request) -> dict[str, Any]:
+    try:
+        body = json.loads(await request.body() or b"{}")
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+routes = [
+    Route("/_sandbox/healthz", healthz, methods=["GET"]),
+    Route("/_sandbox/knobs", knobs, methods=["GET", "PATCH"]),
+    Route("/_sandbox/clock", clock, methods=["GET", "POST"]),
+    Route("/_sandbox/settle", settle, methods=["POST"]),
+    Route("/_sandbox/ledger", ledger, methods=["GET"]),
+    Route("/_sandbox/reset", reset, methods=["POST"]),
+    Route("/_sandbox/keys", keys, methods=["GET", "POST"]),
+    Route("/_sandbox/signing-keys/rotate", rotate, methods=["POST"]),
+    Route("/_sandbox/runs/{run_id}", show_run, methods=["GET"]),
+    Route("/_sandbox/runs/{run_id}/{verb}", run_verb, methods=["POST"]),
+]

@@ -1,0 +1,46 @@
+"""What the stand-in was asked and what it did, for comparing afterwards."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from typing import Any
+
+RECENT = 2000
+
+
+class Ledger:
+    """Everything in the order it happened; of requests the counts and the latest ones."""
+
+    def __init__(self) -> None:
+        self.starts: list[dict[str, Any]] = []
+        self.deliveries: list[dict[str, Any]] = []
+        self.uploads: list[dict[str, Any]] = []
+        self.fetches: list[dict[str, Any]] = []
+        self.charges: list[dict[str, Any]] = []
+        self._counts: Counter[tuple[str, str, int]] = Counter()
+        self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT)
+
+    def count_request(self, *, method: str, path: str, route: str, status: int, key: str | None, time: str) -> None:
+        """Note one request; status 0 is one whose connection was cut."""
+        self._counts[method, route, status] += 1
+        self._recent.append({"method": method, "path": path, "status": status, "key": key, "time": time})
+
+    @property
+    def requests(self) -> dict[str, Any]:
+        """Return how often each kind of request came and how it was answered, and the latest of them."""
+        counts = [
+            {"method": method, "path": route, "status": status, "count": count}
+            for (method, route, status), count in sorted(self._counts.items())
+        ]
+        return {"total": self._counts.total(), "counts": counts, "recent": list(self._recent)}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the whole ledger, ready for JSON."""
+        return {
+            "starts": self.starts,
+            "requests": self.requests,
+            "deliveries": self.deliveries,
+            "uploads": self.uploads,
+            "fetches": self.fetches,
+            "charges": self.charges,
+        }

@@ -1,0 +1,139 @@
+"""Everything one stand-in consists of, put together; the ways in (api, control) reach all of it here."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from lamina_integration.sandbox import catalogue
+from lamina_integration.sandbox.accounts import Accounts
+from lamina_integration.sandbox.assets import Assets
+from lamina_integration.sandbox.clock import Clock
+from lamina_integration.sandbox.courier import Courier
+from lamina_integration.sandbox.knobs import Dice
+from lamina_integration.sandbox.ledger import Ledger
+from lamina_integration.sandbox.limits import Windows
+from lamina_integration.sandbox.player import Player
+from lamina_integration.sandbox.runs import Run, Runs
+from lamina_integration.sandbox.settings import Settings
+from lamina_integration.sandbox.signing import Keys
+from lamina_integration.sandbox.studio import Studio
+from lamina_integration.sandbox.times import iso
+
+
+class World:
+    """One stand-in's apps, keys, runs, files, knobs and ledger."""
+
+    def __init__(self, settings: Settings, *, base_url: str) -> None:
+        self.settings = settings
+        self.base_url = base_url
+        self.knobs = settings.knobs
+        self.catalogue = catalogue.load(settings.apps, base_url=base_url, builtin=settings.builtin_apps)
+        self._is_temporary = settings.data is None
+        self._root = settings.data or Path(tempfile.mkdtemp(prefix="lamina-sandbox-"))
+        self._root.mkdir(parents=True, exist_ok=True)
+        self.keys = Keys(self._root)
+        self.clock = Clock(speed=self.knobs.speed, manual=self.knobs.manual)
+        self.dice = Dice(seed=self.knobs.seed)
+        self.windows = Windows()
+        self.studio = Studio(self)
+        self.courier = Courier(self)
+        self.down_until = 0.0
+        self.door: Callable[[float], Awaitable[None]] = self._play_dead  # a server closes its port as well
+        self._begin()
+
+    def _begin(self) -> None:
+        self.accounts = Accounts(self.settings.keys, credits=self.settings.credits)
+        self.ledger = Ledger()
+        self.runs = Runs()
+        self.player = Player(self)
+        self.assets = Assets(self, secret=self.keys.upload_secret)
+
+    def turn(self, changes: Mapping[str, Any]) -> None:
+        """Turn some knobs; raises KnobError and turns none when one does not fit."""
+        knobs = self.knobs.changed(changes)
+        if knobs.seed != self.knobs.seed or "seed" in changes:
+            self.dice = Dice(seed=knobs.seed)
+        if (knobs.speed, knobs.manual) != (self.knobs.speed, self.knobs.manual):
+            self.clock.change(speed=knobs.speed, manual=knobs.manual)
+        if (knobs.limit, knobs.window) != (self.knobs.limit, self.knobs.window):
+            self.windows.forget()
+        self.knobs = knobs
+
+    async def _play_dead(self, seconds: float) -> None:
+        self.down_until = time.monotonic() + seconds
+
+    async def reset(self) -> None:
+        """Forget every run, upload, request and turned knob; the signing keys stay."""
+        await self.clock.stop()
+        self.knobs = self.settings.knobs
+        self.clock = Clock(speed=self.knobs.speed, manual=self.knobs.manual)
+        self.dice = Dice(seed=self.knobs.seed)
+        self.windows.forget()
+        for name in ("media", "assets", "fetched"):
+            shutil.rmtree(self._root / name, ignore_errors=True)
+        self.studio.forget()
+        self._begin()
+
+    async def stop(self) -> None:
+        """End everything; without a data folder nothing is left behind."""
+        await self.clock.stop()
+        await self.courier.stop()
+        self.studio.stop()
+        if self._is_temporary:
+            shutil.rmtree(self._root, ignore_errors=True)
+
+    def folder(self, *names: str) -> Path:
+        """Return a folder for files, made if need be."""
+        folder = self._root.joinpath(*names)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def sample(self, name: str) -> Path | None:
+        """Return a sample picture's file; draws it on first use, so call it in a thread."""
+        from lamina_integration.sandbox.media import samples  # Pillow takes memory, most requests need none
+
+        return samples.ensure(name, self._root / "samples")
+
+    def media_url(self, path: Path) -> str:
+        """Return the address a made file is served at."""
+        return f"{self.base_url}/media/{quote(path.relative_to(self._root / 'media').as_posix())}"
+
+    def media_path(self, relative: str) -> Path | None:
+        """Return the made file at a path below /media/, if there is one."""
+        root = (self._root / "media").resolve()
+        path = (root / relative).resolve()
+        return path if path.is_file() and path.is_relative_to(root) else None
+
+    def charge(self, run: Run, credits: float) -> None:
+        """Take what an output costs from the run's workspace."""
+        workspace = self.accounts.workspaces[run.workspace]
+        workspace.spent = round(workspace.spent + credits, 2)
+        run.spent = round(run.spent + credits, 2)
+        self.ledger.charges.append(
+            {"runId": run.run_id, "workspace": workspace.slug, "credits": credits, "time": iso()}
+        )
+
+    def keep_run(self, run: Run) -> None:
+        """Write a run down for after a restart."""
+
+    def keep(self, kind: str, identity: str, record: dict[str, Any]) -> None:
+        """Write a record down for after a restart."""
+
+    def as_ledger(self) -> dict[str, Any]:
+        """Return the ledger with how every run and every workspace's credits stand."""
+        return self.ledger.as_dict() | {
+            "runs": [
+                run.as_summary() | {"workspace": run.workspace, "kind": run.kind, "spent": run.spent}
+                for run in self.runs
+            ],
+            "credits": {
+                slug: {"balance": workspace.balance, "earned": workspace.earned, "spent": workspace.spent}
+                for slug, workspace in self.accounts.workspaces.items()
+            },
+        }
