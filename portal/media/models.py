@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from portal.media import words
 from portal.workspaces.models import Workspace
 
 
@@ -81,7 +82,7 @@ class Media(models.Model):
                 name="one_upload_per_content",
             )
         ]
-        indexes = [models.Index(fields=["workspace", "origin", "-created_at"])]
+        indexes = [models.Index(fields=["workspace", "-created_at"])]
 
     def __str__(self) -> str:
         return self.name
@@ -104,6 +105,11 @@ class Media(models.Model):
     def poster_url(self) -> str:
         """Return the address of a video's still; empty where there is none."""
         return self._variant("poster") if self.poster else ""
+
+    @property
+    def changes_text(self) -> str:
+        """Return what was changed on the way in, for people; empty when nothing was."""
+        return words.changes_text(self.changes)
 
     @property
     def aspect_ratio(self) -> float:
