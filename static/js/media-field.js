@@ -16,7 +16,7 @@ const remove = (field, tile) => {
   const neighbour = tile.nextElementSibling ?? tile.previousElementSibling;
   tile.remove();
   say(field, field.dataset.textRemoved);
-  (neighbour?.querySelector("button:not([hidden])") ?? field.querySelector("[data-add]")).focus();
+  (neighbour?.querySelector("[data-remove]:not([hidden]), [data-cancel]:not([hidden])") ?? field.querySelector("[data-add]")).focus();
 };
 
 const move = (field, tile, button, earlier) => {
@@ -85,6 +85,7 @@ for (const field of fields()) {
   field.querySelector('input[type="file"]').tabIndex = -1;
   field.addEventListener("portal:add", ({ detail }) => {
     if (field.dataset.multiple === "0") tilesOf(field).replaceChildren();
-    tilesOf(field).append(...detail.tiles);
+    const here = new Set([...tilesOf(field).querySelectorAll("input")].map((input) => input.value));
+    tilesOf(field).append(...detail.tiles.filter((tile) => !here.has(tile.querySelector("input").value)));
   });
 }

@@ -27,10 +27,10 @@ const say = (field, text) => {
 // How many of the files of this round are through; said as numbers of files, never as percent.
 const rounds = new WeakMap();
 const progress = (field, change) => {
-  const round = rounds.get(field) ?? { total: 0, done: 0, failed: 0, open: 0 };
+  const round = rounds.get(field) ?? { total: 0, done: 0, failed: 0, open: 0, note: "" };
   for (const [name, by] of Object.entries(change)) round[name] += by;
   rounds.set(field, round);
-  if (round.total > 0) say(field, fill(field.dataset.textCount, round));
+  if (round.total > 0) say(field, `${fill(field.dataset.textCount, round)} ${round.note}`.trim());
   if (round.open > 0) return;
   rounds.delete(field);
   const form = field.closest("form");
@@ -43,14 +43,17 @@ const swap = (field, old, fresh) => {
   if (field.dataset.multiple === "0" && fresh.dataset.state === "ready") {
     for (const other of tilesOf(field).querySelectorAll('[data-state="ready"], [data-state="refused"]')) other.remove();
   }
+  // The same file a second time is the same file: it stays where it was.
+  const ref = fresh.querySelector("input")?.value;
+  if (ref) [...tilesOf(field).querySelectorAll("input")].find((input) => input.value === ref)?.closest(".tile").remove();
   old.replaceWith(fresh);
   if (hadFocus) (fresh.querySelector("button") ?? field.querySelector("[data-add]")).focus();
 };
 
-const fail = (upload) => {
+const fail = (upload, why) => {
   const { tile, field } = upload;
   tile.dataset.state = "failed";
-  tile.querySelector("[data-note]").textContent = field.dataset.textFailed;
+  tile.querySelector("[data-note]").textContent = why || field.dataset.textFailed;
   tile.querySelector("progress").hidden = true;
   tile.querySelector("[data-cancel]").hidden = true;
   tile.querySelector("[data-retry]").hidden = false;
@@ -75,11 +78,15 @@ const start = (upload) => {
   // All bytes are away, the file is being looked at: a bar without a value says "working".
   request.upload.addEventListener("load", () => bar.removeAttribute("value"));
   request.addEventListener("load", () => {
-    const fresh = [201, 413, 422].includes(request.status) ? parse(request.responseText) : null;
-    if (fresh) {
+    const { status } = request;
+    const fresh = [201, 413, 422, 429].includes(status) ? parse(request.responseText) : null;
+    if (!fresh || status === 429) fail(upload, fresh?.querySelector(".tile-note")?.textContent);
+    else {
+      const name = fresh.querySelector(".tile-name");
+      if (!name.textContent) name.textContent = file.name;
       swap(field, tile, fresh);
-      progress(field, { open: -1, done: request.status === 201 ? 1 : 0, failed: request.status === 201 ? 0 : 1 });
-    } else fail(upload);
+      progress(field, { open: -1, done: status === 201 ? 1 : 0, failed: status === 201 ? 0 : 1 });
+    }
     end();
   });
   for (const name of ["error", "timeout"]) request.addEventListener(name, () => (fail(upload), end()));
@@ -112,8 +119,9 @@ const add = (field, files) => {
     tilesOf(field).append(tile);
     waiting.push(upload);
   }
-  if (taken.length) progress(field, { total: taken.length, open: taken.length });
-  if (taken.length < files.length) say(field, fill(field.dataset.textTooMany, { max: most }));
+  const note = taken.length < files.length ? fill(field.dataset.textTooMany, { max: most }) : "";
+  if (taken.length) progress(field, { total: taken.length, open: taken.length, note });
+  else say(field, note);
   next();
 };
 
