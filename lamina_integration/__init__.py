@@ -4,7 +4,7 @@ Nothing here knows of Django or of the portal. Whatever is known about Lamina's 
 and nowhere else.
 """
 
-from lamina_integration.client import LaminaClient
+from lamina_integration.client import AsyncLaminaClient, By, LaminaClient
 from lamina_integration.errors import (
     DeliveryMalformed,
     DeliveryRejected,
@@ -19,6 +19,7 @@ from lamina_integration.errors import (
     LaminaNotFound,
     LaminaRateLimited,
     LaminaResponseError,
+    LaminaRunUnfinished,
     LaminaUnreachable,
 )
 from lamina_integration.limits import Lane, RequestBudget
@@ -41,6 +42,8 @@ from lamina_integration.wire import (
 __all__ = [
     "App",
     "AppSummary",
+    "AsyncLaminaClient",
+    "By",
     "DeliveryMalformed",
     "DeliveryRejected",
     "DeliveryStale",
@@ -56,6 +59,7 @@ __all__ = [
     "LaminaNotFound",
     "LaminaRateLimited",
     "LaminaResponseError",
+    "LaminaRunUnfinished",
     "LaminaUnreachable",
     "Lane",
     "OutputSpec",

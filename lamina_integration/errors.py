@@ -9,6 +9,7 @@ LaminaError
         LaminaInsufficientCredits   the workspace cannot pay for it
         LaminaRateLimited           too many requests; when to come back
     LaminaBudgetSpent               our own budget says wait; nothing was sent
+    LaminaRunUnfinished             a run that was followed has not ended in time
 DeliveryRejected                    a webhook we will not believe
     DeliveryMalformed               headers or body are not a delivery at all
     DeliveryStale                   genuine, but signed too long ago (or too far ahead)
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lamina_integration.webhooks import VerifiedDelivery
+    from lamina_integration.wire import RemoteRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,15 @@ class LaminaBudgetSpent(LaminaError):
     def __init__(self, message: str = "The shared request budget is spent for now", *, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class LaminaRunUnfinished(LaminaError):
+    """A run that was followed has not ended in time; it goes on, and `run` is how it last stood."""
+
+    def __init__(self, message: str, *, run_id: str, run: RemoteRun | None) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+        self.run = run
 
 
 class DeliveryRejected(Exception):

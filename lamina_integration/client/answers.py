@@ -63,7 +63,8 @@ class Answer:
 def interpret(call: Call[T], answer: Answer) -> T:
     """Return what the endpoint answered, or raise the error its answer stands for."""
     if call.upload is not None:
-        return call.read(_check_upload(answer))
+        _check_upload(answer)
+        return call.read(None)
     if 200 <= answer.status_code < 300:
         return _read(call, answer)
     raise _error(answer)
@@ -130,7 +131,7 @@ def _error(answer: Answer) -> LaminaUnreachable | LaminaResponseError:
 def _message(said: Mapping[str, Any], answer: Answer) -> str:
     for name in ("error", "message"):
         if isinstance(said.get(name), str) and said[name]:
-            return said[name]
+            return str(said[name])
     return answer.excerpt() or f"Lamina answered {answer.status_code}"
 
 

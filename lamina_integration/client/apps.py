@@ -6,7 +6,7 @@ from typing import Any
 
 from lamina_integration.client.answers import many, one, raw_object
 from lamina_integration.client.calls import Call, Group, Mode, endpoint, given, path
-from lamina_integration.wire import App, AppSummary, Estimate
+from lamina_integration.wire import App, AppSummary, DiscoveredApp, Estimate, Graph
 
 
 class Apps(Group[Mode]):
@@ -31,6 +31,25 @@ class Apps(Group[Mode]):
     def estimate(self, app_id: str) -> Call[Estimate]:
         """Return what a run would cost and whether it is affordable, whatever its inputs."""
         return Call("POST", path("/v1/apps/{app_id}/estimate", app_id=app_id), one(Estimate))
+
+    @endpoint
+    def graph(self, app_id: str) -> Call[Graph]:
+        """Return the graph of steps behind an app; rarely needed, and not on every server."""
+        return Call("GET", path("/v1/apps/{app_id}/workflow", app_id=app_id), one(Graph))
+
+    @endpoint
+    def discover(
+        self,
+        intent: str,
+        *,
+        max_credits: float | None = None,
+        output_format: str | None = None,
+        limit: int | None = None,
+    ) -> Call[tuple[DiscoveredApp, ...]]:
+        """Return the apps that suit an intent, best first; how many come at most is Lamina's to say."""
+        constraints = given(maxCredits=max_credits, outputFormat=output_format)
+        body = given(intent=intent, constraints=constraints or None, limit=limit)
+        return Call("POST", "/v1/apps/discover", many(DiscoveredApp, inside="matches"), body=body)
 
 
 def _detail(payload: Any) -> dict[str, Any]:

@@ -1,17 +1,30 @@
-"""Assets: hand files to Lamina."""
+"""Assets: hand files to Lamina, and list what runs have made."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import BinaryIO
 
-from lamina_integration.client.answers import many
-from lamina_integration.client.calls import Call, Group, Mode, Upload, endpoint
-from lamina_integration.wire import UploadFile, UploadTarget
+from lamina_integration.client.answers import many, one, page
+from lamina_integration.client.calls import Call, Group, Mode, Upload, endpoint, given, path
+from lamina_integration.wire import Asset, Page, UploadFile, UploadTarget
 
 
 class Assets(Group[Mode]):
-    """Files on their way to Lamina's storage."""
+    """Files on their way to Lamina's storage, and what has come out."""
+
+    @endpoint
+    def list(
+        self, *, run_id: str | None = None, output_type: str | None = None, limit: int = 100, offset: int = 0
+    ) -> Call[Page[Asset]]:
+        """Return one page of what runs have made."""
+        query = given(runId=run_id, outputType=output_type, limit=limit, offset=offset)
+        return Call("GET", "/v1/assets", page(Asset), query=query)
+
+    @endpoint
+    def get(self, asset_id: str) -> Call[Asset]:
+        """Return one of them; whether Lamina serves this is not established."""
+        return Call("GET", path("/v1/assets/{asset_id}", asset_id=asset_id), one(Asset))
 
     @endpoint
     def upload_urls(self, files: Sequence[UploadFile]) -> Call[tuple[UploadTarget, ...]]:

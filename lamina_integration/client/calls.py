@@ -7,10 +7,10 @@ can be awaited in the other.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any, BinaryIO, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import Any, BinaryIO, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, overload
 from urllib.parse import quote
 
 T = TypeVar("T")
@@ -56,11 +56,49 @@ class Call(Generic[T]):
         return self.method == "GET"
 
 
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A step of a script: wait so long."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """A step of a script: open an event stream, and from then on answer NextEvent."""
+
+    call: Call[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NextEvent:
+    """A step of a script: the stream's next event, or None when the connection has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class News(Generic[T]):
+    """A step of a script: something for whoever follows it."""
+
+    of: T
+
+
+# A script says what to do and is told what came of it, so that both clients can follow the same one.
+# Errors of a call are thrown into it.
+Script: TypeAlias = "Generator[Call[Any] | Pause | Listen | NextEvent | News[T], Any, None]"
+
+
+class Caller(Protocol):
+    """What a group needs of its client."""
+
+    def send(self, call: Call[Any]) -> Any: ...
+    def follow(self, script: Script[Any]) -> Any: ...
+
+
 class Group(Generic[Mode]):
     """A group of endpoints of one client."""
 
-    def __init__(self, send: Callable[[Call[Any]], Any]) -> None:
-        self._send = send
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
 
 
 class Endpoint(Generic[P, T]):
@@ -82,7 +120,7 @@ class Endpoint(Generic[P, T]):
 
         @wraps(self.describe)
         def call(*args: P.args, **kwargs: P.kwargs) -> Any:
-            return group._send(self.describe(group, *args, **kwargs))
+            return group._caller.send(self.describe(group, *args, **kwargs))
 
         return call
 
@@ -90,6 +128,35 @@ class Endpoint(Generic[P, T]):
 def endpoint(describe: Callable[Concatenate[Any, P], Call[T]]) -> Endpoint[P, T]:
     """Make a method that describes a Call into one that sends it."""
     return Endpoint(describe)
+
+
+class Followed(Generic[P, T]):
+    """A described script: called on a group, it gives an iterator of the script's news."""
+
+    def __init__(self, describe: Callable[Concatenate[Any, P], Script[T]]) -> None:
+        self.describe = describe
+        self.__doc__ = describe.__doc__
+
+    @overload
+    def __get__(self, group: None, owner: type) -> Followed[P, T]: ...
+    @overload
+    def __get__(self, group: Group[Sync], owner: type) -> Callable[P, Iterator[T]]: ...
+    @overload
+    def __get__(self, group: Group[Async], owner: type) -> Callable[P, AsyncIterator[T]]: ...
+    def __get__(self, group: Group[Any] | None, owner: type) -> Any:
+        if group is None:
+            return self
+
+        @wraps(self.describe)
+        def call(*args: P.args, **kwargs: P.kwargs) -> Any:
+            return group._caller.follow(self.describe(group, *args, **kwargs))
+
+        return call
+
+
+def followed(describe: Callable[Concatenate[Any, P], Script[T]]) -> Followed[P, T]:
+    """Make a method that describes a script into one that follows it."""
+    return Followed(describe)
 
 
 def path(template: str, **ids: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import ssl
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -33,6 +34,8 @@ RETRY: dict[str, Any] = {
     "wait_exp_base": 3,
 }
 CHUNK_BYTES = 64 * 1024
+# A stream is silent for about fifteen seconds between two pings.
+STREAM_SILENCE_SECONDS = 45.0
 
 NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL)
 TRANSPORT_FAILURES = (httpx.HTTPError, httpx.InvalidURL)
@@ -61,6 +64,15 @@ def request_arguments(call: Call[Any], *, base_url: str, api_key: str, timeout: 
         "timeout": timeout,
     }
     return arguments if call.body is None else {**arguments, "json": call.body}
+
+
+def stream_arguments(call: Call[Any], *, base_url: str, api_key: str, timeout: httpx.Timeout) -> dict[str, Any]:
+    """Return what httpx needs to open an event stream."""
+    arguments = request_arguments(
+        replace(call, patience_seconds=STREAM_SILENCE_SECONDS), base_url=base_url, api_key=api_key, timeout=timeout
+    )
+    arguments["headers"]["Accept"] = "text/event-stream"
+    return arguments
 
 
 def chunks(upload: Upload) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Runs: start one, ask after it, list them, cancel."""
+"""Runs: start one, ask after it, wait for it, list them, cancel, refine."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lamina_integration.client.answers import UnreadableAnswer, one, page, raw_object
-from lamina_integration.client.calls import Call, Group, Mode, endpoint, given, path
-from lamina_integration.wire import Page, RemoteRun, RunSummary
+from lamina_integration.client.calls import Call, Group, Mode, Script, endpoint, followed, given, path
+from lamina_integration.client.waiting import IMAGE, By, get_call, news_of, wait_call
+from lamina_integration.wire import Page, Refinement, RemoteRun, RunSummary, WaitAnswer
 
 
 class Runs(Group[Mode]):
@@ -33,7 +34,29 @@ class Runs(Group[Mode]):
     @endpoint
     def get(self, run_id: str) -> Call[RemoteRun]:
         """Return how a run stands, with its outputs."""
-        return Call("GET", path("/v1/runs/{run_id}", run_id=run_id), one(RemoteRun), run_id=run_id)
+        return get_call(run_id)
+
+    @endpoint
+    def wait(self, run_id: str, *, timeout_seconds: int = 60) -> Call[WaitAnswer]:
+        """Return how a run stands once it has ended, or when the time (1 to 120 seconds) is up."""
+        return wait_call(run_id, timeout_seconds=timeout_seconds)
+
+    @followed
+    def follow(
+        self,
+        run_id: str,
+        *,
+        by: By = By.WAIT,
+        seconds_between: tuple[float, float] = IMAGE,
+        give_up_after_seconds: float = 1800.0,
+    ) -> Script[RemoteRun]:
+        """Give every new snapshot of a run, the last one terminal; progress never goes back.
+
+        By long polls, by the event stream (which falls back to polling) or by polling at a pace
+        that suits the kind of run. Interruptions are waited out; LaminaRunUnfinished is raised
+        when the run has not ended in time.
+        """
+        return news_of(run_id, by=by, seconds_between=seconds_between, give_up_after_seconds=give_up_after_seconds)
 
     @endpoint
     def list(
@@ -56,6 +79,18 @@ class Runs(Group[Mode]):
         Only `cancelled` means that it took effect; a run that had ended answers how it ended.
         """
         return Call("POST", path("/v1/runs/{run_id}/cancel", run_id=run_id), _status, run_id=run_id)
+
+    @endpoint
+    def feedback(self, run_id: str, feedback: str) -> Call[Refinement]:
+        """Have a completed run made anew, in place, after a remark; this is work that costs credits, not a rating."""
+        return Call(
+            "POST",
+            path("/v1/runs/{run_id}/feedback", run_id=run_id),
+            one(Refinement),
+            body={"feedback": feedback},
+            run_id=run_id,
+            patience_seconds=600.0,
+        )
 
 
 def _status(payload: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator, Iterator
 from typing import Any, Self, TypeVar
 
 import httpx
@@ -13,11 +14,17 @@ from lamina_integration.client.account import Account
 from lamina_integration.client.answers import MAX_ANSWER_BYTES, Answer, interpret
 from lamina_integration.client.apps import Apps
 from lamina_integration.client.assets import Assets
-from lamina_integration.client.calls import Call, Sync
+from lamina_integration.client.calls import Call, Listen, News, NextEvent, Pause, Script, Sync
+from lamina_integration.client.content import Content
+from lamina_integration.client.intelligence import Intelligence
+from lamina_integration.client.models import Models
+from lamina_integration.client.publishing import Publishing
 from lamina_integration.client.runs import Runs
+from lamina_integration.client.templates import Templates
 from lamina_integration.client.webhooks import Webhooks
-from lamina_integration.errors import LaminaRateLimited, LaminaUnreachable
+from lamina_integration.errors import LaminaError, LaminaRateLimited, LaminaUnreachable
 from lamina_integration.limits import Lane, RequestBudget, read_remaining, read_reset
+from lamina_integration.streams import EventReader, ServerEvent, StreamTooLong
 
 T = TypeVar("T")
 
@@ -35,22 +42,25 @@ class LaminaClient:
         transport: httpx.BaseTransport | None = None,
         timeout: httpx.Timeout = exchange.TIMEOUT,
     ) -> None:
-        self._base_url = base_url.rstrip("/")
-        self._api_key = api_key
+        self._address: dict[str, Any] = {"base_url": base_url.rstrip("/"), "api_key": api_key, "timeout": timeout}
         self._budget = budget
         self._lane = lane
-        self._timeout = timeout
         self._http = httpx.Client(
             transport=transport,
             verify=exchange.tls_context(),
             limits=exchange.LIMITS,
             mounts=None if transport else exchange.DIRECT,
         )
-        self.apps: Apps[Sync] = Apps(self._send)
-        self.runs: Runs[Sync] = Runs(self._send)
-        self.assets: Assets[Sync] = Assets(self._send)
-        self.webhooks: Webhooks[Sync] = Webhooks(self._send)
-        self.account: Account[Sync] = Account(self._send)
+        self.apps: Apps[Sync] = Apps(self)
+        self.runs: Runs[Sync] = Runs(self)
+        self.webhooks: Webhooks[Sync] = Webhooks(self)
+        self.content: Content[Sync] = Content(self)
+        self.templates: Templates[Sync] = Templates(self)
+        self.assets: Assets[Sync] = Assets(self)
+        self.intelligence: Intelligence[Sync] = Intelligence(self)
+        self.publishing: Publishing[Sync] = Publishing(self)
+        self.account: Account[Sync] = Account(self)
+        self.models: Models[Sync] = Models(self)
 
     def __enter__(self) -> Self:
         return self
@@ -62,7 +72,8 @@ class LaminaClient:
         """Give back the connections."""
         self._http.close()
 
-    def _send(self, call: Call[T]) -> T:
+    def send(self, call: Call[T]) -> T:
+        """Send a described call and return its answer; a read is repeated when it fails on the way."""
         if not call.is_read:
             return self._exchange(call)
         for attempt in stamina.retry_context(on=exchange.is_worth_retrying, **exchange.RETRY):
@@ -70,16 +81,53 @@ class LaminaClient:
                 return self._exchange(call)
         raise AssertionError("a retry ends with an answer or an error")
 
+    def follow(self, script: Script[T]) -> Iterator[T]:
+        """Carry out a script and give its news."""
+        events: Generator[ServerEvent, None, None] | None = None
+        try:
+            step = next(script)
+            while True:
+                outcome: Any = None
+                try:
+                    match step:
+                        case News():
+                            yield step.of
+                        case Pause():
+                            time.sleep(step.seconds)
+                        case Listen():
+                            if events is not None:
+                                events.close()
+                            events = self._events(step.call)
+                        case NextEvent():
+                            outcome = None if events is None else next(events, None)
+                        case _:
+                            outcome = self.send(step)
+                except LaminaError as error:
+                    step = script.throw(error)
+                else:
+                    step = script.send(outcome)
+        except StopIteration:
+            return
+        finally:
+            if events is not None:
+                events.close()
+            script.close()
+
     def _exchange(self, call: Call[T]) -> T:
-        if self._budget is not None and call.upload is None:
-            self._budget.acquire(self._lane)
+        self._acquire(call)
         started = time.monotonic()
         try:
             answer = self._request(call)
         except LaminaUnreachable as error:
             exchange.log_failure(call, error, milliseconds=(time.monotonic() - started) * 1000)
             raise
-        milliseconds = (time.monotonic() - started) * 1000
+        return self._settle(call, answer, milliseconds=(time.monotonic() - started) * 1000)
+
+    def _acquire(self, call: Call[Any]) -> None:
+        if self._budget is not None and call.upload is None:
+            self._budget.acquire(self._lane)
+
+    def _settle(self, call: Call[T], answer: Answer, *, milliseconds: float) -> T:
         run_id = call.run_id
         try:
             result = interpret(call, answer)
@@ -90,23 +138,46 @@ class LaminaClient:
             raise
         finally:
             exchange.log_answer(call, answer, run_id=run_id, milliseconds=milliseconds)
-        if self._budget is not None and call.upload is None:
-            self._budget.observe(read_remaining(answer.headers), read_reset(answer.headers))
+        self._observe(call, answer)
         return result
 
+    def _observe(self, call: Call[Any], answer: Answer) -> None:
+        if self._budget is not None and call.upload is None:
+            self._budget.observe(read_remaining(answer.headers), read_reset(answer.headers))
+
     def _request(self, call: Call[Any]) -> Answer:
-        arguments = exchange.request_arguments(
-            call, base_url=self._base_url, api_key=self._api_key, timeout=self._timeout
-        )
+        arguments = exchange.request_arguments(call, **self._address)
         if call.upload is not None:
             arguments["content"] = exchange.chunks(call.upload)
         try:
             with self._http.stream(**arguments) as response:
-                content = bytearray()
-                for chunk in response.iter_bytes():
-                    content += chunk
-                    if len(content) > MAX_ANSWER_BYTES:
-                        raise exchange.too_long(call, Answer(response.status_code, response.headers, b""))
-                return Answer(response.status_code, response.headers, bytes(content))
+                return _read(call, response)
         except exchange.TRANSPORT_FAILURES as failure:
             raise exchange.unreachable(call, failure) from failure
+
+    def _events(self, call: Call[Any]) -> Generator[ServerEvent, None, None]:
+        """Give the events of a stream until its connection ends."""
+        self._acquire(call)
+        started = time.monotonic()
+        try:
+            with self._http.stream(**exchange.stream_arguments(call, **self._address)) as response:
+                answer = Answer(response.status_code, response.headers, b"{}")
+                if response.status_code != 200:
+                    answer = _read(call, response)
+                self._settle(call, answer, milliseconds=(time.monotonic() - started) * 1000)
+                reader = EventReader()
+                for piece in response.iter_bytes():
+                    yield from reader.feed(piece)
+        except exchange.TRANSPORT_FAILURES as failure:
+            raise exchange.unreachable(call, failure) from failure
+        except StreamTooLong as failure:
+            raise exchange.too_long(call, answer) from failure
+
+
+def _read(call: Call[Any], response: httpx.Response) -> Answer:
+    content = bytearray()
+    for chunk in response.iter_bytes():
+        content += chunk
+        if len(content) > MAX_ANSWER_BYTES:
+            raise exchange.too_long(call, Answer(response.status_code, response.headers, b""))
+    return Answer(response.status_code, response.headers, bytes(content))

@@ -137,7 +137,8 @@ def before(function: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
     def rearrange(cls: type, data: Any) -> Any:
         return function(data) if isinstance(data, dict) else data
 
-    return model_validator(mode="before")(classmethod(rearrange))
+    method: Any = classmethod(rearrange)
+    return model_validator(mode="before")(method)
 
 
 def first_of(data: dict[str, Any], *names: str) -> Any:

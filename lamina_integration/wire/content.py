@@ -32,6 +32,10 @@ class SelectedApp(Wire):
     name: Text = ""
     rationale: Text = ""
 
+    @before
+    def _rename(data: dict[str, Any]) -> dict[str, Any]:
+        return {**data, "rationale": first_of(data, "rationale", "whyMatched")}
+
 
 class Question(Wire):
     """Something Lamina asks before it goes on; a name of `__outputs` asks which outputs to make."""
