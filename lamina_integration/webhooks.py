@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
+import threading
 import time
 from base64 import urlsafe_b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -72,6 +74,54 @@ def verify(
     if abs(age) > MAX_AGE_SECONDS:
         raise DeliveryStale(f"signed {age:.0f} seconds ago", verified=delivery)
     return delivery
+
+
+class KeyRing:
+    """The published keys as one process knows them: fetched when needed, and seldom.
+
+    A delivery that no key fits may be signed with a new one, so the keys are fetched again, but at
+    most once in a cool-down: a flood of forgeries must not become a flood of requests. Junk is
+    refused before anything is fetched. Safe to share between threads.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[], Sequence[SigningKey]],
+        *,
+        keep_seconds: float = 3600.0,
+        cool_down_seconds: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._fetch = fetch
+        self._keep_seconds = keep_seconds
+        self._cool_down_seconds = cool_down_seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._keys: tuple[SigningKey, ...] = ()
+        self._asked_at = -math.inf
+        self._fetched_at = -math.inf
+
+    def verify(self, *, headers: Mapping[str, str], body: bytes, now: float | None = None) -> VerifiedDelivery:
+        """Return what a delivery says, like `verify`; raises a LaminaError when the keys cannot be fetched."""
+        _signature_and_timestamp({name.lower(): value for name, value in headers.items()})
+        if self._clock() - self._fetched_at > self._keep_seconds:
+            self._refresh()
+        try:
+            return verify(headers=headers, body=body, keys=self._keys, now=now)
+        except DeliveryUnsigned:
+            if not self._refresh():
+                raise
+        return verify(headers=headers, body=body, keys=self._keys, now=now)
+
+    def _refresh(self) -> bool:
+        """Fetch the keys and return True, or False while the last fetch is too recent."""
+        with self._lock:
+            if self._clock() - self._asked_at < self._cool_down_seconds:
+                return False
+            self._asked_at = self._clock()  # before the outcome is known: a failure cools down too
+            self._keys = tuple(self._fetch())
+            self._fetched_at = self._clock()
+        return True
 
 
 def sign(private_key: Ed25519PrivateKey, body: bytes, timestamp: int) -> str:

@@ -11,8 +11,14 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from lamina_integration.errors import DeliveryMalformed, DeliveryRejected, DeliveryStale, DeliveryUnsigned
-from lamina_integration.webhooks import MAX_BODY_BYTES, VerifiedDelivery, sign, verify
+from lamina_integration.errors import (
+    DeliveryMalformed,
+    DeliveryRejected,
+    DeliveryStale,
+    DeliveryUnsigned,
+    LaminaUnreachable,
+)
+from lamina_integration.webhooks import MAX_BODY_BYTES, KeyRing, VerifiedDelivery, sign, verify
 from lamina_integration.wire import SigningKey
 
 VECTORS = json.loads((Path(__file__).parent / "data" / "signed_deliveries.json").read_text())
@@ -159,3 +165,82 @@ def test_every_rejection_is_a_delivery_rejected() -> None:
         with pytest.raises(DeliveryRejected) as refused:
             believe(name)
         assert refused.value.reason
+
+
+class Clock:
+    """A clock that stands still until told."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Published:
+    """Lamina's published keys, and how often they were asked for."""
+
+    def __init__(self, *keys: SigningKey) -> None:
+        self.keys, self.fetches, self.is_away = keys, 0, False
+
+    def __call__(self) -> tuple[SigningKey, ...]:
+        self.fetches += 1
+        if self.is_away:
+            raise LaminaUnreachable("away", maybe_sent=True)
+        return self.keys
+
+
+def ring_believes(ring: KeyRing, name: str = "valid", **overrides: Any) -> VerifiedDelivery:
+    vector = DELIVERIES[name]
+    return ring.verify(**{"headers": vector["headers"], "body": vector["body"].encode(), "now": NOW, **overrides})
+
+
+def test_key_ring_fetches_once_and_again_when_its_keys_are_old() -> None:
+    published, clock = Published(LAMINAS), Clock()
+    ring = KeyRing(published, clock=clock)
+    for moment, fetches in ((0, 1), (10, 1), (3600, 1), (3601, 2)):
+        clock.now = moment
+        assert ring_believes(ring).signed_by == "lamina-webhook-v1"
+        assert published.fetches == fetches
+
+
+def test_key_ring_finds_a_new_key_after_the_cool_down() -> None:
+    published, clock = Published(key_of(Ed25519PrivateKey.generate(), "old")), Clock()
+    ring = KeyRing(published, clock=clock)
+    with pytest.raises(DeliveryUnsigned):
+        ring_believes(ring)
+    published.keys = (LAMINAS,)
+    clock.now = 59
+    with pytest.raises(DeliveryUnsigned):
+        ring_believes(ring)
+    clock.now = 61
+    assert ring_believes(ring)
+    assert published.fetches == 2
+
+
+def test_flood_of_forgeries_is_no_flood_of_fetches() -> None:
+    published = Published(LAMINAS)
+    ring = KeyRing(published, clock=Clock())
+    for _ in range(50):
+        with pytest.raises(DeliveryUnsigned):
+            ring_believes(ring, "tampered body")
+    assert published.fetches == 1
+
+
+def test_junk_fetches_nothing() -> None:
+    published = Published(LAMINAS)
+    with pytest.raises(DeliveryMalformed):
+        ring_believes(KeyRing(published), headers={"X-Lamina-Webhook-Signature": "junk"})
+    assert published.fetches == 0
+
+
+def test_key_ring_without_keys_says_that_lamina_is_away_and_cools_down() -> None:
+    published, clock = Published(LAMINAS), Clock()
+    published.is_away = True
+    ring = KeyRing(published, clock=clock)
+    with pytest.raises(LaminaUnreachable):
+        ring_believes(ring)
+    with pytest.raises(DeliveryUnsigned):
+        ring_believes(ring)
+    published.is_away, clock.now = False, 61
+    assert ring_believes(ring)
+    assert published.fetches == 2
