@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
 from django.test import Client
 
 from lamina_integration import Lane
@@ -13,7 +14,7 @@ from portal.catalogue.models import PinnedApp
 from portal.catalogue.schemas import pin
 from portal.runs.models import Run
 from portal.runs.submit import submit
-from portal.workspaces.lamina import client_for
+from portal.workspaces.lamina import BUDGET_KEY, client_for
 from portal.workspaces.models import Membership, Role, User, Workspace
 from tests.factories import MembershipFactory, UserFactory, WorkspaceFactory
 
@@ -89,6 +90,7 @@ def lamina_server() -> Iterator[Sandbox]:
 def lamina(lamina_server: Sandbox, settings: object) -> Iterator[Sandbox]:
     """Lamina with an empty past, and the portal told where it is."""
     lamina_server.reset()
+    redis.Redis.from_url(settings.REDIS_URL).delete(BUDGET_KEY)
     settings.LAMINA_BASE_URL = lamina_server.url
     settings.LAMINA_API_KEY = lamina_server.api_key
     settings.LAMINA_MEDIA_HOSTS = frozenset({lamina_server.url.removeprefix("http://")})

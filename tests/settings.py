@@ -27,7 +27,7 @@ if not os.environ.get("REDIS_URL"):
     atexit.register(os.environ.pop, "REDIS_URL", None)
 
 from portal.settings import *  # noqa: E402, F403
-from portal.settings import CACHES, STORAGES  # noqa: E402
+from portal.settings import CACHES, DATABASES, STORAGES  # noqa: E402
 
 _worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
 CACHES["default"]["KEY_PREFIX"] = f"test-{_worker}-{os.getpid()}"
@@ -36,3 +36,6 @@ STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.Static
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 ACCOUNT_RATE_LIMITS = False
+if "sqlite3" in DATABASES["default"]["ENGINE"]:
+    # A file, as in the demo: the in-memory one of Django's tests cannot be shared by threads that write.
+    DATABASES["default"]["TEST"] = {"NAME": str(_data / "test.sqlite3")}

@@ -83,7 +83,7 @@ class ParameterBoundField(BoundField):
         """Return the id of the control that a summary of problems leads to."""
         if self.field.control in {"radios", "checkboxes"} and self.choices:
             return self.choices[0].id
-        return self.auto_id
+        return f"{self.auto_id}_file" if self.field.control == "media" else self.auto_id
 
 
 class ParameterField(forms.Field):

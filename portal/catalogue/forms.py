@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 
 from lamina_integration import App, inputs
 from portal.catalogue.fields import Chosen, MediaField, ParameterBoundField, ParameterField, field_for, shown
+from portal.catalogue.models import SchemaVersion
 from portal.media.intake import UploadRefused, take_in
 from portal.media.library import find_media
 from portal.media.models import Media
@@ -56,15 +57,16 @@ class RunForm(forms.Form):
         self,
         *args: Any,
         app: App,
-        schema_id: int,
+        schema: SchemaVersion,
         member: Membership,
         earlier_inputs: Mapping[str, Any] | None = None,
         earlier_outputs: list[str] | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs["initial"] = {"token": uuid.uuid4(), "schema": schema_id}
+        kwargs["initial"] = {"token": uuid.uuid4(), "schema": schema.pk}
         super().__init__(*args, **kwargs)
         self.app = app
+        self.schema_version = schema
         self.member = member
         self._names: dict[str, str] = {}
         for position, parameter in enumerate(app.parameters):

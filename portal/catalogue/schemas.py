@@ -23,12 +23,17 @@ logger = logging.getLogger(__name__)
 CACHE_SECONDS = 24 * 3600
 
 
-def schema_of(version_id: int) -> LaminaApp:
-    """Return the app as described by one schema version, from the cache or the database."""
-    key = f"schema:{version_id}"
+def schema_of(version: SchemaVersion) -> LaminaApp:
+    """Return the app as one schema version describes it, from the cache or the database.
+
+    Load the version with its detail deferred: the database is then asked for it only when the cache
+    does not know it. The cache knows it by its content, so that a row's number that comes to mean
+    something else, as after a restored backup, never shows another app's form.
+    """
+    key = f"schema:{version.app_id}:{version.fingerprint}"
     detail = cache.get(key)
     if detail is None:
-        detail = SchemaVersion.objects.values_list("detail", flat=True).get(pk=version_id)
+        detail = version.detail
         cache.set(key, detail, CACHE_SECONDS)
     return LaminaApp.from_detail(detail)
 

@@ -25,7 +25,7 @@ class InputShown:
 
 def inputs_shown(run: Run) -> list[InputShown]:
     """Return a run's inputs in the app's order; one query for all of its files."""
-    app = schema_of(run.schema_id)
+    app = schema_of(run.schema)
     refs = [item for value in run.inputs.values() for item in _items(value) if item.startswith("media:")]
     files = find_media(run.workspace, refs) if refs else {}
     return [

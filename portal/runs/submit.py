@@ -80,7 +80,7 @@ def submit(
         )
         if is_new:
             Move.objects.create(run=run, at=now, leaving="", to=Status.WAITING, told_by=Teller.PERSON)
-            Output.objects.bulk_create(reserved_outputs(run, schema_of(schema.pk)))
+            Output.objects.bulk_create(reserved_outputs(run, schema_of(schema)))
             if retry_of is not None:
                 retry_of.move(Status.CANCELLED, told_by=Teller.PERSON, why=_("Mended and sent as %s.") % run.reference)
     return run
@@ -144,7 +144,7 @@ def prepare(run: Run, client: LaminaClient) -> tuple[LaminaApp, dict[str, Any]]:
     inputs; LaminaError when Lamina cannot be asked.
     """
     version = refresh(run.app, client=client)
-    app = schema_of(version.pk)
+    app = schema_of(version)
     refs = list(media_refs(run.inputs, app))
     media = find_media(run.workspace, refs)
     seen = resolved(run.inputs, app, lambda ref: STAND_IN_LINK if ref in media else "")
@@ -255,7 +255,7 @@ def fail(attempt: Attempt, error: LaminaResponseError) -> None:
     with transaction.atomic():
         attempt.close(f"refused: {error.code or error.status_code}")
         attempt.run.move(
-            Status.FAILED, told_by=Teller.WORKER, why=error.message[:500], error=error.message[:2000], error_code=code
+            Status.FAILED, told_by=Teller.WORKER, why=str(error)[:500], error=str(error)[:2000], error_code=code
         )
     logger.warning("run refused run=%s code=%s request=%s", attempt.run.reference, error.code, error.request_id)
 

@@ -6,7 +6,7 @@ do nothing, and older news never undoes newer. Contract: Lamina's run object, wh
 
 import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -103,11 +103,12 @@ def _move(run: Run, status: Status, remote: RemoteRun, told_by: str) -> bool:
     return run.move(status, told_by=told_by, why=changes.get("error", "")[:500], **changes)
 
 
-def _apply_outputs(run: Run, remote_outputs: Iterable[RemoteOutput]) -> bool:
+def _apply_outputs(run: Run, remote_outputs: Sequence[RemoteOutput]) -> bool:
     rows = list(run.outputs.all())
+    taken = {remote.id for remote in remote_outputs}
     changed = False
     for remote in remote_outputs:
-        row = _place_for(remote, rows)
+        row = _place_for(remote, rows, taken)
         if row is None:
             row = Output(run=run, position=max((row.position for row in rows), default=-1) + 1)
             rows.append(row)
@@ -115,9 +116,13 @@ def _apply_outputs(run: Run, remote_outputs: Iterable[RemoteOutput]) -> bool:
     return changed
 
 
-def _place_for(remote: RemoteOutput, rows: list[Output]) -> Output | None:
-    """Return the row this output belongs to: by its id, else the first free place of its label, else any free one."""
-    free = [row for row in rows if not row.lamina_id]
+def _place_for(remote: RemoteOutput, rows: list[Output], taken: set[str]) -> Output | None:
+    """Return the row this output belongs to: by its id, else the first free place of its label, else any unnamed.
+
+    A place is free while it waits and no output of this answer has its id: labels are not unique,
+    and an id given with the start's answer need not be the one given later.
+    """
+    free = [row for row in rows if row.lamina_id not in taken and row.status == OutputStatus.PENDING]
     by_id = (row for row in rows if row.lamina_id == remote.id)
     by_label = (row for row in free if row.label.casefold() == remote.label.casefold())
     unnamed = (row for row in free if not row.label)

@@ -6,6 +6,8 @@ from django.conf import settings
 from lamina_integration import LaminaClient, Lane, RequestBudget
 from portal.workspaces.models import Workspace
 
+BUDGET_KEY = f"{settings.CACHES['default']['KEY_PREFIX']}:lamina-budget"
+
 _connection = redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=5)
 
 
@@ -15,6 +17,6 @@ def client_for(workspace: Workspace, *, lane: Lane) -> LaminaClient:
     Close it after use: it is a context manager. Every client of every process shares one budget,
     because Lamina counts requests by address and not by key.
     """
-    budget = RequestBudget(_connection, limit=settings.LAMINA_RATE_LIMIT)
+    budget = RequestBudget(_connection, limit=settings.LAMINA_RATE_LIMIT, key=BUDGET_KEY)
     key = workspace.lamina_api_key or settings.LAMINA_API_KEY
     return LaminaClient(base_url=settings.LAMINA_BASE_URL, api_key=key, budget=budget, lane=lane)

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable
 
 import pytest
+from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import reverse
 
@@ -37,6 +38,7 @@ def things(member: Membership) -> dict[str, list[object]]:
     run: Run = run_of(member, pinned)
     output: Output = ready_output_of(run, 1)
     media = media_of(member.workspace)
+    media.thumbnail.save("thumb.webp", ContentFile(b"a picture"))
     return {
         "runs:create": [pinned.pk],
         "runs:detail": [run.pk],

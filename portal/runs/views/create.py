@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.catalogue.forms import RunForm
-from portal.catalogue.models import Capability, PinnedApp, SchemaVersion
+from portal.catalogue.models import Capability, PinnedApp
 from portal.catalogue.schemas import schema_of
 from portal.media.models import Kind, Media
 from portal.runs import tasks
@@ -66,7 +66,7 @@ def grouped(pins: Iterable[PinnedApp]) -> list[dict[str, object]]:
 def create(request: MemberRequest, pin_id: int) -> HttpResponse:
     """Show an app's form; a valid post starts one run and leads to its page."""
     offered = request.workspace.pinned_apps.filter(is_offered=True, app__schema__isnull=False)
-    pin = get_object_or_404(offered.select_related("app"), pk=pin_id)
+    pin = get_object_or_404(offered.select_related("app__schema").defer("app__schema__detail"), pk=pin_id)
     pin.workspace = request.workspace
     source = find_source(request)
     if request.method == "POST":
@@ -77,8 +77,8 @@ def create(request: MemberRequest, pin_id: int) -> HttpResponse:
             return redirect(start(request, pin, form, source))
     else:
         form = RunForm(
-            app=schema_of(pin.app.schema_id),
-            schema_id=pin.app.schema_id,
+            app=schema_of(pin.app.schema),
+            schema=pin.app.schema,
             member=request.member,
             earlier_inputs=source.inputs if source else None,
             earlier_outputs=source.outputs_wanted if source else None,
@@ -91,12 +91,11 @@ def create(request: MemberRequest, pin_id: int) -> HttpResponse:
 
 def bound_form(request: MemberRequest, pin: PinnedApp) -> RunForm:
     """Return the posted form, read with the schema it was drawn from."""
-    schema_id = pin.app.schema_id
+    schema = pin.app.schema
     posted = request.POST.get("schema", "")
-    if posted.isascii() and posted.isdigit() and len(posted) < 18 and int(posted) != schema_id:
-        known = pin.app.schema_versions.filter(pk=int(posted)).values_list("pk", flat=True).first()
-        schema_id = known or schema_id
-    return RunForm(request.POST, request.FILES, app=schema_of(schema_id), schema_id=schema_id, member=request.member)
+    if posted.isascii() and posted.isdigit() and len(posted) < 18 and int(posted) != schema.pk:
+        schema = pin.app.schema_versions.defer("detail").filter(pk=int(posted)).first() or schema
+    return RunForm(request.POST, request.FILES, app=schema_of(schema), schema=schema, member=request.member)
 
 
 def start(request: MemberRequest, pin: PinnedApp, form: RunForm, source: Run | None) -> Run:
@@ -104,7 +103,7 @@ def start(request: MemberRequest, pin: PinnedApp, form: RunForm, source: Run | N
     run = submit(
         member=request.member,
         pin=pin,
-        schema=SchemaVersion(pk=form.schema_id),
+        schema=form.schema_version,
         inputs=form.inputs(),
         outputs_wanted=form.outputs_wanted(),
         token=form.cleaned_data["token"],

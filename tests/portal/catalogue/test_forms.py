@@ -9,6 +9,7 @@ from django.http import QueryDict
 
 from lamina_integration import App
 from portal.catalogue.forms import RunForm
+from portal.catalogue.models import SchemaVersion
 from portal.workspaces.models import Membership
 from tests.factories import detail, media_of
 
@@ -22,11 +23,11 @@ def form_for(member: Membership) -> FormMaker:
     def make(*parameters: dict[str, Any], post: dict[str, Any] | None = None, **options: Any) -> RunForm:
         app = App.from_detail(detail(*parameters, outputs=options.pop("outputs", None)))
         if post is None:
-            return RunForm(app=app, schema_id=1, member=member, **options)
+            return RunForm(app=app, schema=SchemaVersion(pk=1), member=member, **options)
         data = QueryDict(mutable=True)
         for name, value in ({"token": str(uuid.uuid4()), "schema": "1"} | post).items():
             data.setlist(name, value if isinstance(value, list) else [value])
-        return RunForm(data, {}, app=app, schema_id=1, member=member, **options)
+        return RunForm(data, {}, app=app, schema=SchemaVersion(pk=1), member=member, **options)
 
     return make
 

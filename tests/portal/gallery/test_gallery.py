@@ -15,7 +15,7 @@ GALLERY = "/w/demo/gallery/"
 
 
 @pytest.fixture
-def browser(as_user: Callable[[User], Client], creator: User) -> Client:
+def visitor(as_user: Callable[[User], Client], creator: User) -> Client:
     """The creator's browser."""
     return as_user(creator)
 
@@ -26,82 +26,82 @@ def pinned(member: Membership) -> PinnedApp:
     return pin_of(member.workspace, detail(name="Shot maker"))
 
 
-def labels(browser: Client, query: str = "") -> set[str]:
-    page = browser.get(GALLERY + query).context["page"]
+def labels(visitor: Client, query: str = "") -> set[str]:
+    page = visitor.get(GALLERY + query).context["page"]
     return {output.label for output in page.object_list}
 
 
-def test_empty_gallery_says_what_comes_here(browser: Client) -> None:
-    page = browser.get(GALLERY).content.decode()
+def test_empty_gallery_says_what_comes_here(visitor: Client) -> None:
+    page = visitor.get(GALLERY).content.decode()
     assert "/w/demo/create/" in page
 
 
 def test_gallery_shows_what_is_ours_and_not_what_is_still_made(
-    browser: Client, member: Membership, pinned: PinnedApp
+    visitor: Client, member: Membership, pinned: PinnedApp
 ) -> None:
     run = run_of(member, pinned)
     ready_output_of(run, 1, label="Ready")
     ready_output_of(run, 2, label="Not copied", media=None)
     ready_output_of(run, 3, label="Words", media=None, kind="text", text="Hello")
     ready_output_of(run, 4, label="Broken", media=None, status=OutputStatus.ERROR)
-    assert labels(browser) == {"Ready", "Words"}
+    assert labels(visitor) == {"Ready", "Words"}
 
 
-def test_gallery_filters_by_person_kind_app_and_text(browser: Client, member: Membership, pinned: PinnedApp) -> None:
+def test_gallery_filters_by_person_kind_app_and_text(visitor: Client, member: Membership, pinned: PinnedApp) -> None:
     colleague = MembershipFactory(workspace=member.workspace)
     other_app = pin_of(member.workspace, detail(name="Clip maker"))
     ready_output_of(run_of(member, pinned), 1, label="Mine")
     ready_output_of(run_of(colleague, pinned), 1, label="Theirs")
     ready_output_of(run_of(colleague, other_app), 1, label="A clip", kind="video")
-    assert labels(browser, "?mine=1") == {"Mine"}
-    assert labels(browser, "?kind=video") == {"A clip"}
-    assert labels(browser, f"?app={other_app.pk}") == {"A clip"}
-    assert labels(browser, "?q=their") == {"Theirs"}
-    assert labels(browser, "?kind=video&mine=1") == set()
+    assert labels(visitor, "?mine=1") == {"Mine"}
+    assert labels(visitor, "?kind=video") == {"A clip"}
+    assert labels(visitor, f"?app={other_app.pk}") == {"A clip"}
+    assert labels(visitor, "?q=their") == {"Theirs"}
+    assert labels(visitor, "?kind=video&mine=1") == set()
 
 
 def test_filtered_empty_gallery_offers_to_clear_the_filters(
-    browser: Client, member: Membership, pinned: PinnedApp
+    visitor: Client, member: Membership, pinned: PinnedApp
 ) -> None:
     ready_output_of(run_of(member, pinned), 1)
-    assert "Clear" in browser.get(GALLERY + "?kind=audio").content.decode()
+    assert "Clear" in visitor.get(GALLERY + "?kind=audio").content.decode()
 
 
 @pytest.mark.parametrize("count", [3, 60])
 def test_gallery_costs_the_same_however_large(
-    browser: Client, member: Membership, pinned: PinnedApp, count: int, django_assert_max_num_queries: Any
+    visitor: Client, member: Membership, pinned: PinnedApp, count: int, django_assert_max_num_queries: Any
 ) -> None:
     for n in range(count):
         ready_output_of(run_of(member, pinned), n + 1)
     with django_assert_max_num_queries(12):
-        browser.get(GALLERY)
+        visitor.get(GALLERY)
 
 
-def test_more_items_come_alone(browser: Client, member: Membership, pinned: PinnedApp) -> None:
+def test_more_items_come_alone(visitor: Client, member: Membership, pinned: PinnedApp) -> None:
     run = run_of(member, pinned)
     for n in range(40):
         ready_output_of(run, n + 1)
     headers = {"HX-Request": "true", "HX-Target": "gallery-more"}
-    part = browser.get(GALLERY + "?page=2", headers=headers).content.decode()
+    part = visitor.get(GALLERY + "?page=2", headers=headers).content.decode()
     assert "<html" not in part
     assert "Picture 1" in part
 
 
 @pytest.mark.parametrize("query", ["?page=0", "?page=x", "?app=9999999999999999999", "?kind=%00", "?q=%00", "?app=²"])
-def test_odd_addresses_are_no_error(browser: Client, query: str) -> None:
-    assert browser.get(GALLERY + query).status_code in {200, 400}
+def test_odd_addresses_are_no_error(visitor: Client, query: str) -> None:
+    assert visitor.get(GALLERY + query).status_code in {200, 400}
 
 
-def test_one_output_is_shown_large_beside_its_inputs(browser: Client, member: Membership, pinned: PinnedApp) -> None:
+def test_one_output_is_shown_large_beside_its_inputs(visitor: Client, member: Membership, pinned: PinnedApp) -> None:
     run = run_of(member, pinned)
     first, second, third = (ready_output_of(run, n) for n in (1, 2, 3))
-    response = browser.get(f"{GALLERY}{second.pk}/")
+    response = visitor.get(f"{GALLERY}{second.pk}/")
     page = response.content.decode()
     assert second.media.get_absolute_url() in page
     assert (response.context["previous_id"], response.context["next_id"]) == (third.pk, first.pk)
     assert f"?from={run.pk}" in page
 
 
-def test_output_that_is_not_ours_yet_has_no_page(browser: Client, member: Membership, pinned: PinnedApp) -> None:
+def test_output_that_is_not_ours_yet_has_no_page(visitor: Client, member: Membership, pinned: PinnedApp) -> None:
     output = ready_output_of(run_of(member, pinned), 1, media=None)
-    assert browser.get(f"{GALLERY}{output.pk}/").status_code == 404
+    assert visitor.get(f"{GALLERY}{output.pk}/").status_code == 404

@@ -19,7 +19,7 @@ CREATE = "/w/demo/create/"
 
 
 @pytest.fixture
-def browser(as_user: Callable[[User], Client], creator: User) -> Client:
+def visitor(as_user: Callable[[User], Client], creator: User) -> Client:
     """The creator's browser."""
     return as_user(creator)
 
@@ -46,47 +46,47 @@ def form_post(pin: PinnedApp, **values: Any) -> dict[str, Any]:
     return {"token": str(uuid.uuid4()), "schema": pin.app.schema_id, "outputs": ["0", "1"], **values}
 
 
-def test_choose_groups_apps_by_what_they_make(browser: Client, member: Membership) -> None:
+def test_choose_groups_apps_by_what_they_make(visitor: Client, member: Membership) -> None:
     pin_of(member.workspace, detail(name="Clip maker"), "video")
     pin_of(member.workspace, detail(name="Shot maker"), "image")
-    page = browser.get(CREATE).content.decode()
+    page = visitor.get(CREATE).content.decode()
     assert page.index("Product pictures") < page.index("Shot maker") < page.index("Video") < page.index("Clip maker")
     assert "Catalogue sets" not in page
 
 
 def test_choose_costs_the_same_however_many_apps(
-    browser: Client, member: Membership, django_assert_max_num_queries: Any
+    visitor: Client, member: Membership, django_assert_max_num_queries: Any
 ) -> None:
     for _ in range(8):
         ready_output_of(run_of(member, pin_of(member.workspace, detail())), 1)
     with django_assert_max_num_queries(10):
-        assert browser.get(CREATE).status_code == 200
+        assert visitor.get(CREATE).status_code == 200
 
 
-def test_form_page_asks_lamina_nothing(browser: Client, poster: PinnedApp, lamina: Sandbox) -> None:
+def test_form_page_asks_lamina_nothing(visitor: Client, poster: PinnedApp, lamina: Sandbox) -> None:
     before = lamina.ledger()["requests"]["total"]
-    assert browser.get(poster.get_absolute_url()).status_code == 200
+    assert visitor.get(poster.get_absolute_url()).status_code == 200
     cache.clear()
-    assert browser.get(poster.get_absolute_url()).status_code == 200
+    assert visitor.get(poster.get_absolute_url()).status_code == 200
     assert lamina.ledger()["requests"]["total"] == before
 
 
 def test_form_page_costs_at_most_ten_queries(
-    browser: Client, many_fields: PinnedApp, member: Membership, django_assert_max_num_queries: Any
+    visitor: Client, many_fields: PinnedApp, member: Membership, django_assert_max_num_queries: Any
 ) -> None:
     media = [media_of(member.workspace) for _ in range(9)]
     source = run_of(member, many_fields, inputs={f"Field {n}": media[n % 9].ref for n in range(2, 24, 3)})
     cache.clear()
     with django_assert_max_num_queries(10):
-        page = browser.get(f"{many_fields.get_absolute_url()}?from={source.pk}")
+        page = visitor.get(f"{many_fields.get_absolute_url()}?from={source.pk}")
     assert page.status_code == 200
     assert str(media[2].pk) in page.content.decode()
 
 
-def test_valid_form_starts_one_run_and_leads_to_its_page(browser: Client, poster: PinnedApp) -> None:
+def test_valid_form_starts_one_run_and_leads_to_its_page(visitor: Client, poster: PinnedApp) -> None:
     post = form_post(poster, p0="A mug", p1="1")
-    first = browser.post(poster.get_absolute_url(), post)
-    second = browser.post(poster.get_absolute_url(), post)
+    first = visitor.post(poster.get_absolute_url(), post)
+    second = visitor.post(poster.get_absolute_url(), post)
     run = Run.objects.get()
     assert (first.status_code, first["Location"], second["Location"]) == (
         302,
@@ -97,8 +97,8 @@ def test_valid_form_starts_one_run_and_leads_to_its_page(browser: Client, poster
     assert run.created_by.email == "creator@example.test"
 
 
-def test_invalid_form_comes_back_filled_in_with_every_problem(browser: Client, poster: PinnedApp) -> None:
-    response = browser.post(poster.get_absolute_url(), form_post(poster, p0="", p1="1", outputs=[]))
+def test_invalid_form_comes_back_filled_in_with_every_problem(visitor: Client, poster: PinnedApp) -> None:
+    response = visitor.post(poster.get_absolute_url(), form_post(poster, p0="", p1="1", outputs=[]))
     page = response.content.decode()
     assert response.status_code == 422
     assert "<title>Error:" in page.replace("\n", "")
@@ -109,7 +109,7 @@ def test_invalid_form_comes_back_filled_in_with_every_problem(browser: Client, p
 
 
 def test_post_of_a_form_drawn_before_the_schema_changed_means_what_the_person_saw(
-    browser: Client, poster: PinnedApp
+    visitor: Client, poster: PinnedApp
 ) -> None:
     from portal.catalogue.schemas import remember
 
@@ -117,66 +117,66 @@ def test_post_of_a_form_drawn_before_the_schema_changed_means_what_the_person_sa
     changed = dict(poster.app.schema.detail)
     changed["parameters"] = [changed["parameters"][0], {**changed["parameters"][1], "options": ["16:9", "9:16", "4:5"]}]
     remember(poster.app, changed)
-    browser.post(poster.get_absolute_url(), post)
+    visitor.post(poster.get_absolute_url(), post)
     assert Run.objects.get().inputs["ratio_text"] == "4:5"
 
 
 def test_refused_inputs_are_shown_at_their_fields_and_mending_ends_the_first_run(
-    browser: Client, run: Run, poster: PinnedApp
+    visitor: Client, run: Run, poster: PinnedApp
 ) -> None:
     run.move(Status.SUBMITTING, told_by=Teller.WORKER)
     problem = {"param": "ratio_text", "code": "invalid_option", "message": "not an option"}
     run.move(Status.NEEDS_ATTENTION, told_by=Teller.WORKER, problems=[problem])
     address = f"{poster.get_absolute_url()}?from={run.pk}"
-    assert "Choose one of the options that are listed." in browser.get(address).content.decode()
-    browser.post(address, form_post(poster, p0="A mug", p1="0"))
+    assert "Choose one of the options that are listed." in visitor.get(address).content.decode()
+    visitor.post(address, form_post(poster, p0="A mug", p1="0"))
     run.refresh_from_db()
     assert run.status == Status.CANCELLED
     assert Run.objects.get(retry_of=run).inputs["ratio_text"] == "1:1"
 
 
-def test_run_page_is_there_at_once_and_says_what_goes_on(browser: Client, run: Run) -> None:
-    page = browser.get(run.get_absolute_url()).content.decode()
+def test_run_page_is_there_at_once_and_says_what_goes_on(visitor: Client, run: Run) -> None:
+    page = visitor.get(run.get_absolute_url()).content.decode()
     assert run.reference in page
     assert "Waiting its turn" in page
     assert "You can close this page" in page
 
 
 def test_poll_costs_three_queries_and_304_when_nothing_changed(
-    browser: Client, run: Run, django_assert_max_num_queries: Any
+    visitor: Client, run: Run, django_assert_max_num_queries: Any
 ) -> None:
     address = run.get_absolute_url() + "progress/"
-    browser.get(address)
+    visitor.get(address)
     with django_assert_max_num_queries(3):
-        first = browser.get(address)
+        first = visitor.get(address)
     assert first.status_code == 200
     with django_assert_max_num_queries(3):
-        unchanged = browser.get(address, headers={"If-None-Match": first["ETag"]})
+        unchanged = visitor.get(address, headers={"If-None-Match": first["ETag"]})
     assert (unchanged.status_code, unchanged.content) == (304, b"")
     run.move(Status.SUBMITTING, told_by=Teller.WORKER)
-    assert browser.get(address, headers={"If-None-Match": first["ETag"]}).status_code == 200
+    assert visitor.get(address, headers={"If-None-Match": first["ETag"]}).status_code == 200
 
 
-def test_polling_stops_when_the_run_is_over_and_its_files_are_ours(browser: Client, run: Run) -> None:
+def test_polling_stops_when_the_run_is_over_and_its_files_are_ours(visitor: Client, run: Run) -> None:
     address = run.get_absolute_url() + "progress/"
-    assert "hx-trigger" in browser.get(address).content.decode()
+    assert "hx-trigger" in visitor.get(address).content.decode()
     Run.objects.filter(pk=run.pk).update(status=Status.FAILED, error="Bad picture", error_code="failed", version=5)
-    page = browser.get(address).content.decode()
+    page = visitor.get(address).content.decode()
     assert "hx-trigger" not in page
     assert "Bad picture" in page
 
 
-def test_polled_part_is_the_very_part_of_the_page(browser: Client, run: Run) -> None:
-    part = browser.get(run.get_absolute_url() + "progress/").content.decode().strip()
+def test_polled_part_is_the_very_part_of_the_page(visitor: Client, run: Run) -> None:
+    part = visitor.get(run.get_absolute_url() + "progress/").content.decode().strip()
     assert part.startswith("<section")
     assert 'id="run-progress"' in part
-    assert 'id="run-progress"' in browser.get(run.get_absolute_url()).content.decode()
+    assert 'id="run-progress"' in visitor.get(run.get_absolute_url()).content.decode()
 
 
 @pytest.mark.parametrize("status", [Status.FAILED, Status.CANCELLED, Status.UNCONFIRMED, Status.NEEDS_ATTENTION])
-def test_every_state_says_what_happened(browser: Client, run: Run, status: Status) -> None:
+def test_every_state_says_what_happened(visitor: Client, run: Run, status: Status) -> None:
     Run.objects.filter(pk=run.pk).update(status=status)
-    page = browser.get(run.get_absolute_url()).content.decode()
+    page = visitor.get(run.get_absolute_url()).content.decode()
     assert run.reference in page
     wanted = {
         Status.FAILED: "Nothing was charged.",
@@ -187,27 +187,27 @@ def test_every_state_says_what_happened(browser: Client, run: Run, status: Statu
     assert wanted in page
 
 
-def test_cancel_ends_a_waiting_run(browser: Client, run: Run) -> None:
-    browser.post(run.get_absolute_url() + "cancel/")
+def test_cancel_ends_a_waiting_run(visitor: Client, run: Run) -> None:
+    visitor.post(run.get_absolute_url() + "cancel/")
     run.refresh_from_db()
     assert run.status == Status.CANCELLED
 
 
 def test_run_list_filters_and_costs_the_same_however_long(
-    browser: Client, poster: PinnedApp, member: Membership, django_assert_max_num_queries: Any
+    visitor: Client, poster: PinnedApp, member: Membership, django_assert_max_num_queries: Any
 ) -> None:
     for _ in range(12):
         run_of(member, poster)
     Run.objects.filter(pk=Run.objects.first().pk).update(status=Status.FAILED)
     with django_assert_max_num_queries(10):
-        page = browser.get("/w/demo/runs/").content.decode()
+        page = visitor.get("/w/demo/runs/").content.decode()
     assert page.count("R-") >= 12
-    assert browser.get("/w/demo/runs/?state=problem").content.decode().count("/w/demo/runs/") < page.count(
+    assert visitor.get("/w/demo/runs/?state=problem").content.decode().count("/w/demo/runs/") < page.count(
         "/w/demo/runs/"
     )
 
 
-def test_remote_text_is_shown_and_never_markup(browser: Client, member: Membership) -> None:
+def test_remote_text_is_shown_and_never_markup(visitor: Client, member: Membership) -> None:
     nasty = '"><img src=x onerror=alert(1)>'
     pinned = pin_of(
         member.workspace,
@@ -221,5 +221,5 @@ def test_remote_text_is_shown_and_never_markup(browser: Client, member: Membersh
     run = run_of(member, pinned, inputs={nasty: nasty}, status=Status.FAILED, error=nasty, error_code="failed")
     run.outputs.update(label=nasty, kind="text", text=nasty, status="completed")
     for address in (CREATE, pinned.get_absolute_url(), run.get_absolute_url(), "/w/demo/runs/", "/w/demo/gallery/"):
-        page = browser.get(address).content.decode()
+        page = visitor.get(address).content.decode()
         assert "<img src=x" not in page, address

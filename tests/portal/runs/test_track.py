@@ -132,6 +132,7 @@ def test_second_run_at_lamina_is_put_on_record_and_changes_nothing(sent: Run) ->
 def test_without_any_webhook_the_sweep_settles_every_run(run: Run, lamina: Sandbox) -> None:
     lamina.set(webhooks=False)
     send(run.pk)
+    lamina.finish()
     Run.objects.update(next_at=timezone.now())
     track_all()
     run.refresh_from_db()

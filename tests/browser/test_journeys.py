@@ -1,0 +1,248 @@
+"""The journeys a person makes: from a photo to pictures and a video, and every way it can go wrong."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Demo, SignIn
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+RUN_SECONDS = 60
+
+
+def open_app(page: Page, name: str) -> None:
+    """Choose an app, as a person does."""
+    page.goto("/w/demo/create/")
+    page.get_by_role("link", name=name).first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+
+
+def upload(page: Page, field: str, *files: Path) -> None:
+    """Add files to a field and wait until they are here."""
+    group = page.get_by_role("group", name=field)
+    group.locator("input[type=file]").set_input_files(files)
+    expect(group.locator('input[type=hidden][value^="media:"]')).to_have_count(len(files))
+
+
+def send(page: Page) -> None:
+    """Press the one button and arrive at the run's page."""
+    page.locator("form.run-form button[type=submit]").click()
+    page.wait_for_url(re.compile(r"/runs/[0-9a-f-]{36}/$"))
+
+
+def wait_for(page: Page, status: str) -> None:
+    """Wait until the run is in a state and the page has stopped asking."""
+    progress = page.locator("#run-progress")
+    expect(progress).to_have_attribute("data-status", status, timeout=RUN_SECONDS * 1000)
+    expect(progress).not_to_have_attribute("hx-get", re.compile("."), timeout=RUN_SECONDS * 1000)
+
+
+def is_shown(page: Page, selector: str) -> bool:
+    """Return whether every picture of a selector really has pixels."""
+    page.wait_for_function(
+        "selector => [...document.querySelectorAll(selector)].every(image => image.complete && image.naturalWidth > 0)",
+        arg=selector,
+    )
+    return page.locator(selector).count() > 0
+
+
+@pytest.mark.parametrize("webhooks", [True, False], ids=["by webhook", "by sweep alone"])
+def test_a_photo_becomes_pictures_in_the_gallery(sign_in: SignIn, demo: Demo, photos: Path, webhooks: bool) -> None:
+    demo.turn(webhooks=webhooks)
+    try:
+        page = sign_in()
+        open_app(page, "Product Shots with Mood Board")
+        upload(page, "Your product", photos / "sideways.jpg")
+        expect(page.get_by_text("Turned upright, location removed")).to_be_visible()
+        page.get_by_label("9:16", exact=True).check()
+        send(page)
+        expect(page.get_by_text("You can close this page")).to_be_visible()
+        reference = page.locator("#reference").inner_text()
+        wait_for(page, "completed")
+        expect(page.locator(".output-card[data-state=ready]")).to_have_count(4)
+        assert is_shown(page, ".output-card img")
+        page.goto("/w/demo/gallery/?mine=1")
+        for label in ("Hero Shot", "Lifestyle Shot", "Detail Shot"):
+            expect(page.get_by_text(label).first).to_be_visible()
+        page.goto("/w/demo/runs/")
+        expect(page.get_by_text(reference)).to_be_visible()
+    finally:
+        demo.turn(webhooks=True)
+
+
+def test_a_video_app_makes_a_video_that_plays_and_seeks(sign_in: SignIn, photos: Path) -> None:
+    page = sign_in()
+    open_app(page, "Performance Marketing Video (V3) Sample")
+    upload(page, "Product images", photos / "mug.jpg", photos / "large.jpg")
+    page.get_by_label("Script").fill("A mug. A morning. A marble counter.")
+    send(page)
+    wait_for(page, "completed")
+    page.locator(".output-card", has_text="Performance video").get_by_role("link").first.click()
+    video = page.locator("video")
+    expect(video).to_have_attribute("poster", re.compile("/poster/"))
+    seconds = video.evaluate(
+        """async video => {
+            video.muted = true;
+            await video.play();
+            video.pause();
+            video.currentTime = video.duration / 2;
+            await new Promise(done => video.addEventListener("seeked", done, {once: true}));
+            return [video.duration, video.currentTime];
+        }"""
+    )
+    assert seconds[0] > 1
+    assert seconds[1] == pytest.approx(seconds[0] / 2, abs=0.2)
+
+
+def test_text_outputs_can_be_read_and_copied(sign_in: SignIn, photos: Path) -> None:
+    page = sign_in(permissions=["clipboard-read", "clipboard-write"])
+    open_app(page, "Product Try on")
+    upload(page, "Person", photos / "mug.jpg")
+    upload(page, "Garments", photos / "large.jpg")
+    send(page)
+    wait_for(page, "completed")
+    page.goto("/w/demo/gallery/?kind=text")
+    page.get_by_role("link", name=re.compile("Styling note")).first.click()
+    page.get_by_role("button", name="Copy").first.click()
+    assert len(page.evaluate("navigator.clipboard.readText()")) > 20
+
+
+def test_a_failing_app_says_what_happened_and_keeps_everything(sign_in: SignIn, demo: Demo, photos: Path) -> None:
+    demo.turn(fail_runs=1.0, fail_message="The provider rejected the source image")
+    try:
+        page = sign_in()
+        open_app(page, "Swift Catalog Generation")
+        upload(page, "Garment", photos / "mug.jpg")
+        page.get_by_label("Beach").check()
+        send(page)
+        wait_for(page, "failed")
+        expect(page.locator("#run-progress")).to_contain_text("The provider rejected the source image")
+        expect(page.locator("#run-progress")).to_contain_text(re.compile("charged"))
+    finally:
+        demo.turn(fail_runs=0.0)
+    page.get_by_role("link", name="Edit and run again").click()
+    expect(page.get_by_label("Beach")).to_be_checked()
+    expect(page.get_by_role("group", name="Garment").locator('input[value^="media:"]')).to_have_count(1)
+    send(page)
+    wait_for(page, "completed")
+    expect(page.get_by_text("Made again from")).to_be_visible()
+
+
+def test_an_invalid_form_comes_back_with_everything_in_it(sign_in: SignIn, photos: Path) -> None:
+    page = sign_in()
+    open_app(page, "Performance Marketing Video (V3) Sample")
+    upload(page, "Product images", photos / "mug.jpg")
+    page.get_by_label("16:9", exact=True).check()
+    page.locator("form.run-form button[type=submit]").click()
+    summary = page.get_by_role("alert")
+    expect(summary).to_contain_text("There is a problem")
+    expect(summary).to_be_focused()
+    assert page.title().startswith("Error:")
+    expect(page.get_by_label("16:9", exact=True)).to_be_checked()
+    expect(page.get_by_role("group", name="Product images").locator('input[value^="media:"]')).to_have_count(1)
+    summary.get_by_role("link", name=re.compile("Script")).click()
+    expect(page.get_by_label("Script")).to_be_focused()
+
+
+def test_a_wrong_file_is_refused_in_words_and_never_blocks_the_others(sign_in: SignIn, photos: Path) -> None:
+    page = sign_in()
+    open_app(page, "Product Try on")
+    group = page.get_by_role("group", name="Garments")
+    group.locator("input[type=file]").set_input_files([photos / "fake.jpg", photos / "mug.jpg"])
+    expect(group.get_by_text("“fake.jpg” is not a picture that can be used here")).to_be_visible()
+    expect(group.locator('input[type=hidden][value^="media:"]')).to_have_count(1)
+
+
+def test_lamina_being_down_makes_a_run_wait_and_then_go_on(sign_in: SignIn, demo: Demo, photos: Path) -> None:
+    page = sign_in()
+    open_app(page, "Swift Catalog Generation")
+    upload(page, "Garment", photos / "mug.jpg")
+    demo.turn(down=6.0)
+    send(page)
+    expect(page.locator("#run-progress")).to_have_attribute("data-status", "waiting", timeout=10_000)
+    wait_for(page, "completed")
+
+
+def test_two_presses_and_the_back_button_make_one_run(sign_in: SignIn, demo: Demo, photos: Path) -> None:
+    page = sign_in()
+    open_app(page, "Swift Catalog Generation")
+    upload(page, "Garment", photos / "mug.jpg")
+    before = len(demo.ledger()["starts"])
+    page.locator("form.run-form button[type=submit]").dblclick()
+    page.wait_for_url(re.compile(r"/runs/"))
+    first = page.url
+    wait_for(page, "completed")
+    page.go_back()
+    page.locator("form.run-form button[type=submit]").click()
+    page.wait_for_url(re.compile(r"/runs/"))
+    assert page.url == first
+    assert len(demo.ledger()["starts"]) == before + 1
+
+
+def test_a_run_is_the_same_in_two_tabs_and_after_a_reload(sign_in: SignIn, photos: Path) -> None:
+    page = sign_in()
+    open_app(page, "Swift Catalog Generation")
+    upload(page, "Garment", photos / "mug.jpg")
+    send(page)
+    other = page.context.new_page()
+    other.goto(page.url)
+    page.reload()
+    wait_for(page, "completed")
+    wait_for(other, "completed")
+
+
+def test_everything_works_without_scripts(sign_in: SignIn, demo: Demo, photos: Path) -> None:
+    sign_in()
+    page = sign_in(java_script_enabled=False)
+    open_app(page, "Swift Catalog Generation")
+    page.locator("form.run-form button[type=submit]").click()
+    expect(page.get_by_role("alert")).to_contain_text("Add a picture")
+    page.get_by_role("group", name="Garment").locator("input[type=file]").set_input_files(photos / "mug.jpg")
+    page.locator("form.run-form button[type=submit]").click()
+    page.wait_for_url(re.compile(r"/runs/"))
+    for _ in range(30):
+        if page.locator("#run-progress").get_attribute("data-page-state") == "done":
+            break
+        page.wait_for_timeout(1000)
+        page.reload()
+    expect(page.locator(".output-card[data-state=ready]")).to_have_count(3)
+
+
+def test_the_whole_journey_with_the_keyboard_alone(sign_in: SignIn, photos: Path) -> None:
+    page = sign_in()
+    page.goto("/w/demo/create/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name=re.compile("[Ss]kip"))).to_be_focused()
+    page.keyboard.press("Enter")
+    tab_to(page, "document.activeElement.textContent.includes('Swift Catalog Generation')")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Swift Catalog Generation")
+    tab_to(page, "document.activeElement.matches('[data-add]')")
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(photos / "mug.jpg")
+    expect(page.locator('input[type=hidden][value^="media:"]')).to_have_count(1)
+    tab_to(page, "document.activeElement.matches('input[type=radio]')")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_url(re.compile(r"/runs/"))
+    wait_for(page, "completed")
+    page.goto("/w/demo/gallery/")
+    tab_to(page, "document.activeElement.closest('[data-grid]') !== null")
+    first = page.evaluate("document.activeElement.href")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.href") != first
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/gallery/\d+/"))
+
+
+def tab_to(page: Page, condition: str, most: int = 80) -> None:
+    """Press Tab until the focused element is the one, checking that focus can be seen on the way."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if page.evaluate(condition):
+            return
+    pytest.fail(f"not reached with the keyboard: {condition}")
