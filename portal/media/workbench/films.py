@@ -4,7 +4,9 @@ Nothing is encoded again: the packets are put into a fresh container, which leav
 devices, titles, cover pictures, data tracks and whatever was glued on.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import av
@@ -91,6 +93,7 @@ def _report(source: InputContainer, job: Job) -> dict[str, Any]:
         target = _target(job, picture, sound)
         name = f"made.{target.extension}"
         seconds = _copied(source, streams, job=job, target=target, name=name)
+        _check_plays(job.place(name))
         report |= {"file": name, "extension": target.extension, "content_type": target.content_type}
         report["changes"] = _changes(source, job, target)
     else:
@@ -163,9 +166,7 @@ def _copied(source: InputContainer, streams: list[Stream], *, job: Job, target: 
     last: dict[int, float] = {}
     made = _Copy(streams, job=job, target=target, name=name) if target is not None else None
     try:
-        for packet in source.demux(streams):
-            if packet.dts is None:
-                continue
+        for packet in _timed(source.demux(streams)):
             if packet.is_corrupt:
                 raise Refused("unreadable", "a piece is missing")
             at = float((packet.pts if packet.pts is not None else packet.dts) * packet.time_base)
@@ -180,6 +181,42 @@ def _copied(source: InputContainer, streams: list[Stream], *, job: Job, target: 
     if not last:
         raise Refused("unreadable", "nothing to play")
     return max(last[index] - first[index] for index in last)
+
+
+def _timed(packets: Iterable[av.Packet]) -> Iterator[av.Packet]:
+    """Yield the packets, each with a time to decode it at.
+
+    Matroska keeps no such times, and the first few before a picture that looks ahead cannot be
+    worked out when they are read: they are when the first known one is.
+    """
+    waiting: dict[int, list[av.Packet]] = {}
+    begun: set[int] = set()
+    for packet in packets:
+        if not packet.size:
+            continue  # the end of a stream
+        index = packet.stream.index
+        if packet.dts is None and index not in begun:
+            waiting.setdefault(index, []).append(packet)
+            continue
+        earlier = waiting.pop(index, [])
+        for steps, late in enumerate(reversed(earlier), start=1):
+            late.dts = packet.dts - steps * (late.duration or 1)
+        begun.add(index)
+        yield from earlier
+        if packet.dts is not None:
+            yield packet
+    for packet in (packet for packets in waiting.values() for packet in packets if packet.pts is not None):
+        packet.dts = packet.pts
+        yield packet
+
+
+def _check_plays(made: Path) -> None:
+    """Raise Refused unless something can be decoded of each stream of the new file."""
+    with av.open(str(made)) as file:
+        for stream in file.streams:
+            if next(file.decode(stream), None) is None:
+                raise Refused("unplayable", "the copy does not play")
+            file.seek(0)
 
 
 class _Copy:
@@ -212,8 +249,10 @@ def _changes(source: InputContainer, job: Job, target: Container) -> list[str]:
     words = [source.metadata, *(stream.metadata for stream in source.streams)]
     if any(mark in key.lower() for metadata in words for key in metadata for mark in LOCATION):
         changes.append("location")
-    brand = source.metadata.get("major_brand", "").strip()
-    came_as = {"mov": "mov" if brand == "qt" else "mp4", "matroska": "webm"}.get(job.format, job.format)
-    if target is MP4 and came_as != "mp4":
-        changes.append(f"{'mkv' if came_as == 'webm' else came_as}_mp4")
+    if job.format == "mov":
+        came_as = "mov" if source.metadata.get("major_brand", "").strip() == "qt" else "mp4"
+    else:
+        came_as = "mkv" if target is MP4 else target.extension  # WebM is Matroska by another name
+    if target in (MP4, MOV) and came_as != target.extension:
+        changes.append(f"{came_as}_{target.extension}")
     return changes

@@ -11,7 +11,8 @@ from .jobs import Refused
 
 PLACES = (0.1, 0.35, 0.7)  # shares of the length
 LATEST_FIRST_SECONDS = 2.0
-FRAMES_TO_REACH_A_PLACE = 48
+# How much may be decoded to get from the key frame before a place to the place: 48 frames of full HD, 12 of 4K.
+PIXELS_TO_REACH_A_PLACE = 100_000_000
 PLAIN = 6.0  # the spread of brightness below which a frame shows nothing
 
 
@@ -43,10 +44,11 @@ def _frames(source: InputContainer, stream: Stream) -> Iterator[av.VideoFrame]:
 def _frame_at(source: InputContainer, stream: Stream, seconds: float) -> av.VideoFrame | None:
     """Return the frame at a place, or the nearest one that few steps lead to."""
     frame = None
+    most_steps = PIXELS_TO_REACH_A_PLACE // max(1, stream.codec_context.width * stream.codec_context.height)
     try:
         source.seek(int(seconds * av.time_base))
         for steps, frame in enumerate(source.decode(stream)):
-            if frame.time is None or frame.time >= seconds or steps >= FRAMES_TO_REACH_A_PLACE:
+            if frame.time is None or frame.time >= seconds or steps >= most_steps:
                 break
     except av.error.FFmpegError:
         return frame

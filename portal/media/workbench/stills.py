@@ -124,7 +124,10 @@ def _details(image: Image.Image) -> tuple[int, list[str]]:
         has_location = bool(exif.get_ifd(GPS))
     except BROKEN_DETAILS:
         turn, has_location = 1, False
-    if turn in TURNS or (image.info.get("original_orientation") or 1) != 1:
+    is_turned = turn in TURNS
+    if image.format == "TIFF":
+        turn = 1  # the decoder will turn it while it loads
+    if is_turned or (image.info.get("original_orientation") or 1) != 1:
         changes.append("upright")  # the HEIC decoder has turned it already and left a note
     if has_location or b"GPSLatitude" in _xmp(image):
         changes.append("location")
