@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(message)s", stream=sys.stderr)
+    logging.getLogger("lamina.sandbox").setLevel(options.log_level.upper())
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         settings = _settings(options)

@@ -54,6 +54,12 @@ class Clock:
         self._wake()
         await self.settled()
 
+    async def run_out(self) -> None:
+        """Move on to every moment something waits for, one after the other, until nothing does."""
+        await self.settled()
+        while moments := [moment for moment, _, reached, counted in self._waiting if counted and not reached.done()]:
+            await self.advance(max(0.0, min(moments) - self.now))
+
     async def until(self, moment: float) -> None:
         """Wait for a moment; one that has passed does not wait."""
         if moment <= self.now:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from lamina_integration import webhooks
+from lamina_integration.sandbox.outgoing import outgoing
 from lamina_integration.sandbox.runs import Run
 from lamina_integration.sandbox.times import iso
 
@@ -94,7 +95,7 @@ class Courier:
     async def _attempt(self, run: Run, payload: dict[str, Any], *, attempt: int, kind: str) -> bool:
         headers, body = self.prepared(run, payload, kind=kind)
         if self._client is None:
-            self._client = httpx.AsyncClient(trust_env=False, limits=httpx.Limits(max_connections=20))
+            self._client = outgoing(limits=httpx.Limits(max_connections=20))
         answer: int | str
         try:
             timeout = self._world.knobs.webhook_timeout

@@ -86,6 +86,10 @@ class Sandbox:
         """Move the clock on and wait until all that was due is done."""
         self._do(self._world.clock.advance(seconds))
 
+    def finish(self) -> None:
+        """Move the clock on until every run has ended and every delivery has arrived or been given up."""
+        self._do(self._world.clock.run_out())
+
     def complete(self, run_id: str) -> None:
         """Make all that is left of a run, now."""
         self._do(self._world.player.complete(self._run(run_id)))

@@ -30,7 +30,7 @@ async def put_upload(request: Request) -> Response:
     asset = world.assets.find(asset_id)
     if asset is None or not world.assets.is_signed(asset_id, query.get("expires", ""), query.get("signature", "")):
         return _storage_error(403, "SignatureDoesNotMatch", "The signature is not the one this address was given")
-    if int(query["expires"]) < time.time():
+    if int(query["expires"]) <= time.time():
         return _storage_error(403, "AccessDenied", "Request has expired")
     path = world.assets.file(asset_id)
     size = await _save(request, path)

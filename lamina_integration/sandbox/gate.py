@@ -26,6 +26,7 @@ from lamina_integration.sandbox.times import iso
 from lamina_integration.sandbox.world import World
 
 logger = logging.getLogger("lamina.sandbox")
+logger.setLevel(logging.WARNING)  # within somebody else's process it is quiet; the command line may change that
 
 TOO_MANY = "Too many requests from this IP, please try again in a minute"
 IDENTIFIER = re.compile(r"(?<=/)(?:[0-9a-f]{8}-[0-9a-f-]{27})(?=/|$)")

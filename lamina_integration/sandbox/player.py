@@ -7,6 +7,7 @@ walked to. Whoever ends a run out of turn (cancel, fail, complete) first takes i
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ from lamina_integration.wire import App, Parameter
 
 if TYPE_CHECKING:
     from lamina_integration.sandbox.world import World
+
+logger = logging.getLogger("lamina.sandbox")
 
 OUT_OF_CREDITS = "Insufficient credits"
 QUEUED_SHARE = 0.15
@@ -209,6 +212,9 @@ class Player:
             return await self._world.studio.make(brief, run_id=run.run_id)
         except Unmakeable as error:
             return str(error)
+        except Exception:  # whatever it is, the run must come to its end as one at Lamina would
+            logger.exception("run %s: could not make %r", run.run_id, output.label)
+            return "Generation failed unexpectedly"
 
     async def _brief(self, run: Run, offered: OfferedApp, output: Output) -> Brief:
         brief = briefs.write(

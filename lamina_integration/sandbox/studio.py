@@ -15,12 +15,14 @@ import httpx
 
 from lamina_integration.sandbox.media.briefs import Brief, Made, Source, Unmakeable
 from lamina_integration.sandbox.media.make import make
+from lamina_integration.sandbox.outgoing import outgoing
 from lamina_integration.sandbox.times import iso
 
 if TYPE_CHECKING:
     from lamina_integration.sandbox.world import World
 
 T = TypeVar("T")
+PLAIN = "plain"
 MAX_BYTES = 100 * 1024 * 1024
 THREADS = 1  # a picture takes a third of a second; one after the other keeps memory low
 
@@ -46,8 +48,8 @@ class Studio:
         """Return the one file that stands for all outputs of a kind and shape."""
         kind = (brief.kind, brief.aspect)
         if kind not in self._plain_media:
-            plain = replace(brief, sources=(), files={}, text="", label=brief.kind, number=0, options={})
-            folder = self._world.folder("media", "plain")
+            plain = replace(brief, sources=(), files={}, text="", label=brief.kind, look="studio", number=0, options={})
+            folder = self._world.folder("media", PLAIN)
             name = f"{brief.kind}-{brief.aspect[0]}x{brief.aspect[1]}"
             self._plain_media[kind] = asyncio.ensure_future(
                 self.in_thread(lambda: make(plain, folder=folder, name=name))
@@ -55,9 +57,8 @@ class Studio:
         return await asyncio.shield(self._plain_media[kind])
 
     def forget(self) -> None:
-        """Forget the files that were fetched and made."""
+        """Forget the files that were fetched."""
         self._fetching.clear()
-        self._plain_media.clear()
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Do something heavy without holding up requests."""
@@ -98,7 +99,7 @@ class Studio:
         answer: int | str = "too large"
         try:
             async with (
-                httpx.AsyncClient(timeout=15, follow_redirects=True, trust_env=False) as client,
+                outgoing(timeout=15, follow_redirects=True) as client,
                 client.stream("GET", source.url) as response,
             ):
                 answer = response.status_code

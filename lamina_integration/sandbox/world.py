@@ -22,7 +22,7 @@ from lamina_integration.sandbox.player import Player
 from lamina_integration.sandbox.runs import Run, Runs
 from lamina_integration.sandbox.settings import Settings
 from lamina_integration.sandbox.signing import Keys
-from lamina_integration.sandbox.studio import Studio
+from lamina_integration.sandbox.studio import PLAIN, Studio
 from lamina_integration.sandbox.times import iso
 
 
@@ -75,8 +75,9 @@ class World:
         self.clock = Clock(speed=self.knobs.speed, manual=self.knobs.manual)
         self.dice = Dice(seed=self.knobs.seed)
         self.windows.forget()
-        for name in ("media", "assets", "fetched"):
-            shutil.rmtree(self._root / name, ignore_errors=True)
+        made = [path for path in self.folder("media").iterdir() if path.name != PLAIN]
+        for path in (*made, self._root / "assets", self._root / "fetched"):
+            shutil.rmtree(path, ignore_errors=True)
         self.studio.forget()
         self._begin()
 

@@ -16,11 +16,12 @@ def drawn(picture: Image.Image, *, style: str) -> Image.Image:
     """Return the picture as a drawing in a style; an unknown style keeps the photo's colours."""
     size = picture.size
     small = picture.resize((size[0] // 2, size[1] // 2), Image.Resampling.LANCZOS)
-    smooth = small
+    smooth = picture.resize((size[0] // 3, size[1] // 3), Image.Resampling.LANCZOS)
     for _ in range(2):
         smooth = smooth.filter(ImageFilter.MedianFilter(5))
-    flat = ImageOps.posterize(ImageEnhance.Color(smooth).enhance(1.5), 3).filter(ImageFilter.ModeFilter(5))
-    flat = Image.blend(flat, smooth, 0.35)
+    flat = ImageOps.posterize(ImageEnhance.Color(smooth).enhance(1.5), 3).filter(ImageFilter.ModeFilter(3))
+    flat = Image.blend(flat, smooth, 0.35).resize(small.size, Image.Resampling.BICUBIC)
+    smooth = smooth.resize(small.size, Image.Resampling.BICUBIC)
     tint = TINTS.get(style.strip().lower())
     if tint:
         toned = ImageOps.colorize(ImageOps.autocontrast(smooth.convert("L")), tint[0], tint[2], mid=tint[1])

@@ -11,6 +11,7 @@ from PIL import Image
 
 from lamina_integration.sandbox.media import pictures
 from lamina_integration.sandbox.media.briefs import Brief, Unmakeable
+from lamina_integration.sandbox.media.stage import window
 
 RATE = 24
 AREA = 470_000
@@ -58,10 +59,8 @@ def _shot(brief: Brief, number: int, *, size: tuple[int, int], count: int) -> It
     for position in range(count):
         share = _eased(position / max(1, count - 1))
         near = zoom + (last_zoom - zoom) * share
-        crop_width, crop_height = still.width / near, still.height / near
-        left = (still.width - crop_width) * (x + (last_x - x) * share)
-        top = (still.height - crop_height) * (y + (last_y - y) * share)
-        box = (left, top, left + crop_width, top + crop_height)
+        place = (x + (last_x - x) * share, y + (last_y - y) * share)
+        box = window(still.size, (still.width / near, still.height / near), place)
         yield still.resize(size, Image.Resampling.BILINEAR, box=box)
 
 

@@ -47,9 +47,17 @@ def covering(
     width, height = photo.size
     scale = max(size[0] / width, size[1] / height) * zoom
     crop_width, crop_height = size[0] / scale, size[1] / scale
-    left, top = (width - crop_width) * at[0], (height - crop_height) * at[1]
-    box = (left, top, left + crop_width, top + crop_height)
+    box = window(photo.size, (crop_width, crop_height), at)
     return photo.resize(size, Image.Resampling.LANCZOS, box=box)
+
+
+def window(
+    full: tuple[int, int], part: tuple[float, float], at: tuple[float, float]
+) -> tuple[float, float, float, float]:
+    """Return the box of a part's size at a place within the whole, never a hair outside of it."""
+    width, height = min(part[0], full[0]), min(part[1], full[1])
+    left, top = max(0.0, (full[0] - width) * at[0]), max(0.0, (full[1] - height) * at[1])
+    return left, top, min(left + width, full[0]), min(top + height, full[1])
 
 
 def fitting(photo: Image.Image, size: tuple[int, int]) -> Image.Image:
