@@ -38,9 +38,9 @@ const notice = (state) => {
 // Time since the start, counted here, so that an unchanged page needs no news for it.
 let counted = null;
 let since = 0;
-const spoken = (seconds) => {
-  const unit = (value, name) => new Intl.NumberFormat(document.documentElement.lang, { style: "unit", unit: name, unitDisplay: "short" }).format(value);
-  return seconds < 60 ? unit(seconds, "second") : `${unit(Math.floor(seconds / 60), "minute")} ${unit(seconds % 60, "second")}`;
+const spoken = (place, seconds) => {
+  const text = seconds < 60 ? place.dataset.seconds : place.dataset.minutes;
+  return text.replace("{m}", Math.floor(seconds / 60)).replace("{s}", seconds % 60);
 };
 const tick = () => {
   const place = document.querySelector("[data-elapsed]");
@@ -49,7 +49,7 @@ const tick = () => {
     counted = place;
     since = performance.now() - Number(place.dataset.elapsed) * 1000;
   }
-  place.textContent = spoken(Math.max(0, Math.round((performance.now() - since) / 1000)));
+  place.textContent = spoken(place, Math.max(0, Math.round((performance.now() - since) / 1000)));
 };
 
 let last = null;
