@@ -35,7 +35,8 @@ def load_or_make(data: Path, *, portal_port: int) -> Kept:
             secret_key=secrets.token_urlsafe(48),
             field_encryption_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             passwords={account: make_password() for account in ACCOUNTS},
-            stand_in_port=find_free(STAND_IN_PORTS, but_not=portal_port),
+            # Anywhere in the range: two folders whose demos first ran one after the other may run together.
+            stand_in_port=find_free(STAND_IN_PORTS[secrets.randbelow(9000) :], but_not=portal_port),
         )
         _write(path, json.dumps(asdict(kept), indent=2))
         return kept

@@ -7,7 +7,7 @@ from portal.demo.errors import DemoError
 
 HOST = "127.0.0.1"
 # Below the range out of which systems hand out ports at random, so that a kept one stays free.
-STAND_IN_PORTS = range(8765, 9765)
+STAND_IN_PORTS = range(20000, 30000)
 
 
 def is_free(port: int) -> bool:

@@ -48,7 +48,6 @@ def environment(options: Options, kept: Kept, *, inherited: Mapping[str, str]) -
 def services(options: Options, kept: Kept) -> dict[str, Service]:
     """Return the processes by name."""
     python, data, lamina_port = sys.executable, options.data, kept.stand_in_port
-    celery = [python, "-m", "celery", "-A", "portal"]
     found = [
         Service(
             name="valkey",
@@ -80,7 +79,8 @@ def services(options: Options, kept: Kept) -> dict[str, Service]:
         Service(
             name="worker",
             command=[
-                *(*celery, "worker", "--pool", "threads", "--concurrency", "6", "-n", "portal@%h", "-l", "INFO"),
+                *(python, "-m", "celery", "-A", "portal", "worker", "-n", "portal@%h", "-l", "INFO"),
+                *("--pool", "threads", "--concurrency", "6"),
                 *("-Q", "interactive,tracking,batch,media", "--without-gossip", "--without-mingle"),
             ],
             answers=lambda: is_worker_listening(embedded.socket_path(data)),
@@ -88,7 +88,7 @@ def services(options: Options, kept: Kept) -> dict[str, Service]:
         ),
         Service(
             name="beat",
-            command=[*celery, "beat", "-l", "INFO", "--pidfile", "", "-s", str(data / "beat-schedule")],
+            command=[python, "-m", "portal.demo.beat", str(data / "beat-schedule")],
             answers=lambda: True,
             stop_within_seconds=5,
         ),
