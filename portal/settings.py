@@ -178,6 +178,18 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+# Sweeps only: each looks in the database for rows that should have moved and nudges them, so an empty
+# queue costs one interval and never any work. A sweep that waited too long gives way to the next.
+CELERY_BEAT_SCHEDULE = {
+    name: {"task": task, "schedule": seconds, "options": {"queue": "tracking", "expires": seconds * 2}}
+    for name, task, seconds in [
+        ("sweep", "portal.runs.tasks.sweep", 3.0),
+        ("track-runs", "portal.runs.tasks.track_runs", 4.0),
+        ("refresh-schemas", "portal.catalogue.tasks.refresh_schemas", 600.0),
+        ("refresh-credits", "portal.workspaces.tasks.refresh_credits", 600.0),
+        ("refresh-signing-keys", "portal.runs.tasks.refresh_signing_keys", 1800.0),
+    ]
+}
 
 # Media: ours, private, on local disk or in S3-compatible storage
 

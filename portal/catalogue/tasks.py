@@ -10,6 +10,7 @@ from portal.catalogue.schemas import refresh, refresh_estimate
 from portal.celery import app as celery
 from portal.workspaces.lamina import client_for
 from portal.workspaces.models import Workspace
+from portal.workspaces.tasks import nudge
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +19,7 @@ logger = logging.getLogger(__name__)
 def refresh_schemas() -> None:
     """Look at every pinned app's schema again; one that cannot be fetched never stops the others."""
     for app in App.objects.filter(pins__is_offered=True).distinct():
-        refresh_app.delay(app.pk)
+        nudge(refresh_app, app.pk)
 
 
 @celery.task(queue="tracking")

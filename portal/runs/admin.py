@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from portal.catalogue.admin import ReadOnlyAdmin
 from portal.runs import tasks
 from portal.runs.models import Attempt, Delivery, Move, Output, Run, SigningKey
+from portal.workspaces.tasks import nudge
 
 
 class ReadOnlyInline(admin.TabularInline):
@@ -96,7 +97,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         pairs = list(queryset.values_list("pk", "attempt__run_id"))
         queryset.update(applied_at=None, tries=0, error="", next_at=timezone.now())
         for delivery_id, run_id in pairs:
-            tasks.nudge(tasks.apply_delivery, delivery_id, str(run_id))
+            nudge(tasks.apply_delivery, delivery_id, str(run_id))
         messages.success(request, _("%d deliveries are applied again.") % len(pairs))
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
@@ -98,6 +99,11 @@ def known_keys() -> list[SigningKey]:
         keys = list(rows.SigningKey.objects.values("x", "kid"))
         cache.set("signing-keys", keys, KEYS_CACHE_SECONDS)
     return [SigningKey(**key) for key in keys]
+
+
+def knows_no_keys() -> bool:
+    """Return whether deliveries are asked for although none could be believed yet."""
+    return bool(settings.PORTAL_PUBLIC_URL) and not known_keys()
 
 
 def keys_are_fresh() -> bool:

@@ -8,22 +8,14 @@ import logging
 import uuid
 
 from django.core.cache import cache
-from kombu.exceptions import OperationalError
 
 from lamina_integration import LaminaError
 from portal.celery import app as celery
 from portal.runs import copies, inbox, reconcile, submit, track
 from portal.runs.models import Run
+from portal.workspaces.tasks import nudge, refresh_balance
 
 logger = logging.getLogger(__name__)
-
-
-def nudge(task, *args: object) -> None:
-    """Send a task if the broker is there; if not, the sweep finds the row a moment later."""
-    try:
-        task.apply_async(args=args, retry=False)
-    except OperationalError as error:
-        logger.warning("broker is away task=%s error=%s", task.name, error)
 
 
 @celery.task(queue="interactive")
@@ -70,17 +62,10 @@ def copy_output(output_id: int) -> None:
 
 
 @celery.task(queue="tracking")
-def refresh_balance(workspace_id: int) -> None:
-    """Ask Lamina how many credits a workspace has left."""
-    try:
-        track.refresh_balance(workspace_id)
-    except LaminaError as error:
-        logger.info("balance not refreshed workspace=%d error=%s", workspace_id, error)
-
-
-@celery.task(queue="tracking")
 def sweep() -> None:
     """Find rows that should have moved and nudge them."""
+    if inbox.knows_no_keys():
+        nudge(refresh_signing_keys)
     reconcile.release_lost_attempts()
     for run_id in reconcile.runs_to_send():
         nudge(send_run, str(run_id))

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,7 +18,6 @@ from lamina_integration import LaminaClient, LaminaError, LaminaNotFound, Lane, 
 from portal.runs.models import Move, Output, OutputStatus, Run
 from portal.runs.states import REMOTE, Status, Teller
 from portal.workspaces.lamina import client_for
-from portal.workspaces.models import Workspace
 
 logger = logging.getLogger(__name__)
 
@@ -236,16 +234,3 @@ def ask_about(run_id: uuid.UUID) -> None:
     if run.lamina_run_id and not run.is_final:
         with client_for(run.workspace, lane=Lane.TRACKING) as client:
             _ask(run, client)
-
-
-def refresh_balance(workspace_id: int) -> None:
-    """Ask Lamina for a workspace's credits, at most once in ten seconds; raises LaminaError."""
-    if not cache.add(f"balance-asked:{workspace_id}", True, 10):
-        return
-    workspace = Workspace.objects.get(pk=workspace_id)
-    with client_for(workspace, lane=Lane.BACKGROUND) as client:
-        usage = client.account.usage()
-    if usage.balance is not None:
-        Workspace.objects.filter(pk=workspace_id).update(
-            credits_balance=usage.balance, credits_checked_at=timezone.now()
-        )

@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from decimal import Decimal
+from math import ceil, floor
 
 from django.core.cache import cache
+from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 from portal.catalogue.models import App
@@ -68,12 +69,12 @@ def credits_text(app: App) -> str:
     """Return "about 12 credits (9–20)"; empty when Lamina gave no estimate."""
     if app.credits_expected is None:
         return ""
-    about = _("about %(n)s credits") % {"n": plain(app.credits_expected)}
+    about = _("about %(n)s credits") % {"n": plain(round(app.credits_expected))}
     if app.credits_min is None or app.credits_max is None or app.credits_min == app.credits_max:
         return about
-    return f"{about} ({plain(app.credits_min)}–{plain(app.credits_max)})"
+    return f"{about} ({plain(floor(app.credits_min))}–{plain(ceil(app.credits_max))})"
 
 
-def plain(number: Decimal) -> str:
-    """Return a number without zeros that say nothing."""
-    return f"{number.normalize():f}"
+def plain(number: int) -> str:
+    """Return a whole number as people write it."""
+    return number_format(number, force_grouping=True)

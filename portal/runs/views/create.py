@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from django.db import transaction
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, Subquery, UUIDField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
@@ -20,6 +20,7 @@ from portal.runs.states import Status
 from portal.runs.submit import submit
 from portal.runs.usual import credits_text, usual_ranges, usual_text
 from portal.workspaces.access import CREATORS, MemberRequest, member_required
+from portal.workspaces.tasks import nudge
 
 
 @require_safe
@@ -29,7 +30,7 @@ def choose(request: MemberRequest) -> HttpResponse:
     pins = list(
         request.workspace.pinned_apps.filter(is_offered=True, app__schema__isnull=False)
         .select_related("app")
-        .annotate(cover_id=Subquery(newest_pictures(OuterRef("app_id"), OuterRef("workspace_id"))))
+        .annotate(cover_id=Subquery(newest_pictures(OuterRef("app_id"), OuterRef("workspace_id")), UUIDField()))
     )
     usual = usual_ranges(pin.app_id for pin in pins)
     covers = Media.objects.in_bulk([pin.cover_id for pin in pins if pin.cover_id])
@@ -109,7 +110,7 @@ def start(request: MemberRequest, pin: PinnedApp, form: RunForm, source: Run | N
         token=form.cleaned_data["token"],
         retry_of=source,
     )
-    transaction.on_commit(partial(tasks.nudge, tasks.send_run, str(run.pk)))
+    transaction.on_commit(partial(nudge, tasks.send_run, str(run.pk)))
     return run
 
 

@@ -8,6 +8,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from portal.runs import inbox, tasks
+from portal.workspaces.tasks import nudge
 
 
 @csrf_exempt
@@ -26,7 +27,7 @@ def receive(request: HttpRequest, token: str) -> HttpResponse:
     answer, delivery = inbox.receive(token=token, headers=request.headers, body=body)
     if delivery is not None:
         run_id = str(delivery.attempt.run_id)
-        transaction.on_commit(partial(tasks.nudge, tasks.apply_delivery, delivery.pk, run_id))
+        transaction.on_commit(partial(nudge, tasks.apply_delivery, delivery.pk, run_id))
     elif answer is inbox.Answer.KEYS_NEEDED:
-        tasks.nudge(tasks.refresh_signing_keys)
+        nudge(tasks.refresh_signing_keys)
     return HttpResponse(status=answer.value)

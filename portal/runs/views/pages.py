@@ -18,6 +18,7 @@ from portal.runs.states import ACTIVE, Status
 from portal.runs.usual import usual_ranges
 from portal.runs.words import RunScreen
 from portal.workspaces.access import CREATORS, MemberRequest, member_required
+from portal.workspaces.tasks import nudge
 
 PER_PAGE = 25
 SHOWN_WITH_A_RUN = ("app", "pin__app", "created_by", "retry_of")
@@ -93,7 +94,7 @@ def cancel(request: MemberRequest, run_id: uuid.UUID) -> HttpResponse:
     run.workspace = request.workspace
     if run.is_active or run.status == Status.NEEDS_ATTENTION:
         submit.cancel(run)
-        transaction.on_commit(partial(tasks.nudge, tasks.cancel_run, str(run.pk)))
+        transaction.on_commit(partial(nudge, tasks.cancel_run, str(run.pk)))
     return redirect(run)
 
 

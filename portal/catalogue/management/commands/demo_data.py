@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from lamina_integration import LaminaError, Lane
 from portal.catalogue.models import Capability
 from portal.catalogue.schemas import pin
+from portal.workspaces.credits import refresh_balance
 from portal.workspaces.lamina import client_for
 from portal.workspaces.models import Membership, Role, User, Workspace
 
@@ -49,6 +50,7 @@ class Command(BaseCommand):
                         pin(workspace=workspace, lamina_id=lamina_id, capability=capability, client=client)
                     except LaminaError as error:
                         raise CommandError(f"Lamina did not give the app {lamina_id}: {error}") from error
+        refresh_balance(workspace.pk)
 
     def _user(self, word: str, name: str) -> User:
         password = os.environ.get(f"DEMO_PASSWORD_{word.upper()}")

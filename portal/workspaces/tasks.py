@@ -1,0 +1,37 @@
+"""Thin tasks of this room, and the way every room sends its tasks."""
+
+import logging
+
+from celery import Task
+from kombu.exceptions import OperationalError
+
+from lamina_integration import LaminaError
+from portal.celery import app as celery
+from portal.workspaces import credits
+from portal.workspaces.models import Workspace
+
+logger = logging.getLogger(__name__)
+
+
+def nudge(task: Task, *args: object) -> None:
+    """Send a task if the broker is there; if not, a sweep finds the row a moment later."""
+    try:
+        task.apply_async(args=args, retry=False)
+    except OperationalError as error:
+        logger.warning("broker is away task=%s error=%s", task.name, error)
+
+
+@celery.task(queue="tracking")
+def refresh_balance(workspace_id: int) -> None:
+    """Ask Lamina how many credits a workspace has left."""
+    try:
+        credits.refresh_balance(workspace_id)
+    except LaminaError as error:
+        logger.info("balance not refreshed workspace=%d error=%s", workspace_id, error)
+
+
+@celery.task(queue="tracking")
+def refresh_credits() -> None:
+    """Ask for every workspace's credits."""
+    for workspace_id in Workspace.objects.values_list("pk", flat=True):
+        nudge(refresh_balance, workspace_id)
