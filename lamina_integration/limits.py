@@ -1,9 +1,11 @@
 """Keep one request budget for everything that leaves this installation's address.
 
 Lamina counts requests per address, whatever the key, so all processes share one hash in Redis:
-two short scripts (GCRA: a theoretical arrival time that each request moves on) spread requests
-evenly instead of letting a whole window through in its first second. `hold` pushes everybody back
-when Lamina says so, and begins a new generation so that whoever sleeps on an older slot asks again.
+three short scripts (GCRA: a theoretical arrival time that each request moves on) spread requests
+evenly instead of letting a whole window through in its first second. `observe` spreads what Lamina
+says is left over what is left of its window, so that the budget is used up and others behind the
+same address are allowed for. `hold` pushes everybody back when Lamina says so, and begins a new
+generation so that whoever sleeps on an older slot asks again.
 
 Time is the store's, never a worker's. Without the store nothing is sent: a budget that cannot be
 asked cannot be kept, and a caller that may wait comes back.
@@ -60,6 +62,8 @@ PACES = {
 LARGEST_BURST = max(pace.burst for pace in PACES.values())
 # What is counted at our end and at Lamina's differs by what is on its way between them.
 SAFETY = 0.95
+# Of what Lamina says is left in its window, this many are kept for what is on its way.
+SPARE = 3
 
 # KEYS: the hash. ARGV: interval, burst, longest wait, turn (microseconds but burst; a turn of -1 is none), lane,
 # extra time to live (ms).
@@ -68,17 +72,18 @@ RESERVE = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local interval, burst, longest, turn = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local state = redis.call('HMGET', KEYS[1], 'arrival', 'held', 'generation', 'served:' .. ARGV[5])
+local state = redis.call('HMGET', KEYS[1], 'arrival', 'held', 'generation', 'served:' .. ARGV[5], 'pace', 'paced')
 local arrival = math.max(tonumber(state[1]) or now, now)
 local held = tonumber(state[2]) or 0
 local generation = state[3] or string.format('%.0f', now)
 local served = tonumber(state[4]) or 0
-local wait = math.max(arrival + interval - burst * interval - now, held - now, 0)
+local pace = (tonumber(state[6]) or 0) > now and tonumber(state[5]) or interval
+local wait = math.max(arrival - (burst - 1) * math.min(pace, interval) - now, held - now, 0)
 if wait > longest and held <= now and turn >= 0 and now - served >= turn then
   wait = 0
 end
 if wait <= longest then
-  arrival = arrival + interval
+  arrival = arrival + pace
   redis.call('HSET', KEYS[1], 'arrival', string.format('%.0f', arrival), 'generation', generation,
     'served:' .. ARGV[5], string.format('%.0f', now + wait))
   redis.call('PEXPIRE', KEYS[1], string.format('%.0f', (math.max(arrival, held) - now) / 1000 + ARGV[6]))
@@ -101,6 +106,17 @@ redis.call('PEXPIRE', KEYS[1], string.format('%.0f', (held - now) / 1000 + ARGV[
 return 1
 """
 
+# KEYS: the hash. ARGV: shortest interval, what is left, microseconds until the window ends.
+# Sets the pace until then; with no pace observed the one of RESERVE's own arguments counts.
+OBSERVE = """
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local pace = math.max(tonumber(ARGV[1]), ARGV[3] / math.max(tonumber(ARGV[2]), 1))
+  redis.call('HSET', KEYS[1], 'pace', string.format('%.0f', pace), 'paced', string.format('%.0f', now + ARGV[3]))
+end
+"""
+
 
 class RequestBudget:
     """The installation's shared budget of requests to Lamina; safe to use from any thread or process."""
@@ -111,9 +127,11 @@ class RequestBudget:
         self._redis = redis_client
         self._key = key
         self._interval_us = round(window_seconds / (SAFETY * max(limit - LARGEST_BURST, 1)) * 1_000_000)
+        self._shortest_us = round(window_seconds / limit * 1_000_000)
         self._keep_ms = round(window_seconds * 2000)
         self._reserve = redis_client.register_script(RESERVE)
         self._hold = redis_client.register_script(HOLD)
+        self._observe = redis_client.register_script(OBSERVE)
 
     def acquire(self, lane: Lane) -> None:
         """Return when a request may be sent; raise LaminaBudgetSpent when that is too far off for the lane."""
@@ -139,9 +157,18 @@ class RequestBudget:
             logger.warning("lamina budget: a hold of %.1f s could not be shared", seconds, exc_info=True)
 
     def observe(self, remaining: int | None, reset_seconds: float | None) -> None:
-        """Take note of what Lamina says is left; nothing left is a hold until the window ends."""
-        if remaining is not None and remaining <= 0 and reset_seconds is not None:
+        """Take note of what Lamina says is left: spread it over the window, or hold when it is nothing."""
+        if remaining is None or reset_seconds is None:
+            return
+        if remaining <= 0:
             self.hold(reset_seconds)
+            return
+        try:
+            self._observe(
+                keys=[self._key], args=[self._shortest_us, remaining - SPARE, round(reset_seconds * 1_000_000)]
+            )
+        except RedisError:
+            logger.warning("lamina budget: what is left could not be shared", exc_info=True)
 
     def _ask(self, lane: Lane, *, longest_seconds: float) -> tuple[float, str]:
         pace = PACES[lane]
