@@ -8,8 +8,18 @@ const plainTitle = document.title;
 const live = document.querySelector("[data-live]");
 const offer = document.querySelector("[data-notify-offer]");
 
+let stopped = false;
+
 document.addEventListener("htmx:beforeRequest", (event) => {
-  if (document.hidden && event.target.matches?.(POLLING)) event.preventDefault();
+  if ((stopped || document.hidden) && event.target.matches?.(POLLING)) event.preventDefault();
+});
+
+// Signed out, or no longer a member: say so once instead of asking for ever.
+document.addEventListener("htmx:responseError", (event) => {
+  if (stopped || ![401, 403, 404].includes(event.detail.xhr.status) || !event.target.matches?.(POLLING)) return;
+  stopped = true;
+  live.className = "notice";
+  live.textContent = live.dataset.textStopped;
 });
 
 // A poll that got no answer is no reason for words: the next one is seconds away.
@@ -31,8 +41,12 @@ const showInTab = (state, label) => {
 const notice = (state) => {
   const button = document.querySelector("[data-notify]");
   if (!button || button.dataset.wanted === undefined || !document.hidden) return;
-  new Notification(state === "done" ? button.dataset.textDone : button.dataset.textFailed, { body: plainTitle });
   delete button.dataset.wanted;
+  try {
+    new Notification(state === "done" ? button.dataset.textDone : button.dataset.textFailed, { body: plainTitle });
+  } catch {
+    // Phones let only service workers show notices; the tab's title and icon say it there.
+  }
 };
 
 // Time since the start, counted here, so that an unchanged page needs no news for it.

@@ -18,6 +18,14 @@ const parse = (html) => {
 };
 
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+const preview = (file) => {
+  const picture = new Image();
+  picture.alt = "";
+  picture.addEventListener("load", () => URL.revokeObjectURL(picture.src), { once: true });
+  picture.src = URL.createObjectURL(file);
+  return picture;
+};
+
 const tilesOf = (field) => field.querySelector("[data-tiles]");
 const ready = (field) => field.querySelectorAll('.tile[data-state="ready"]').length;
 const say = (field, text) => {
@@ -114,6 +122,7 @@ const add = (field, files) => {
     const tile = field.querySelector('template[data-tile="uploading"]').content.cloneNode(true).firstElementChild;
     tile.querySelector("[data-name]").textContent = file.name;
     tile.querySelector("[data-size]").textContent = size(file.size);
+    if (/^image\/(jpeg|png|webp|avif|gif)$/.test(file.type)) tile.querySelector(".tile-picture").replaceChildren(preview(file));
     const upload = { file, field, tile };
     uploads.set(tile, upload);
     tilesOf(field).append(tile);
