@@ -41,6 +41,9 @@ def environment(options: Options, kept: Kept, *, inherited: Mapping[str, str]) -
         "DJANGO_SETTINGS_MODULE": "portal.settings",
         # Each thread would otherwise keep a heap of its own: half as much memory again.
         "MALLOC_ARENA_MAX": "2",
+        # And what a picture took goes back to the system when it is done, not to the process's own store.
+        "MALLOC_MMAP_THRESHOLD_": "131072",
+        "MALLOC_TRIM_THRESHOLD_": "131072",
         "PYTHONUNBUFFERED": "1",
     }
 
@@ -88,7 +91,10 @@ def services(options: Options, kept: Kept) -> dict[str, Service]:
         ),
         Service(
             name="beat",
-            command=[python, "-m", "portal.demo.beat", str(data / "beat-schedule")],
+            command=[
+                *(python, "-m", "celery", "-A", "portal.beat", "beat", "-l", "INFO"),
+                *("--pidfile", "", "-s", str(data / "beat-schedule")),
+            ],
             answers=lambda: True,
             stop_within_seconds=5,
         ),
