@@ -19,6 +19,7 @@ document.addEventListener("htmx:responseError", (event) => {
   if (stopped || ![401, 403, 404].includes(event.detail.xhr.status) || !event.target.matches?.(POLLING)) return;
   stopped = true;
   live.className = "notice";
+  live.dataset.tone = "warn";
   live.textContent = live.dataset.textStopped;
 });
 
