@@ -4,10 +4,12 @@ import uuid
 from collections.abc import Iterable
 from functools import partial
 
+from django.contrib import messages
 from django.db import transaction
 from django.db.models import OuterRef, Subquery, UUIDField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.catalogue.forms import RunForm
@@ -72,6 +74,7 @@ def create(request: MemberRequest, pin_id: int) -> HttpResponse:
     source = find_source(request)
     if request.method == "POST":
         if run := find_started(request):
+            messages.info(request, _("This form has been sent already; this is its run."))
             return redirect(run)
         form = bound_form(request, pin)
         if form.is_valid():
