@@ -18,7 +18,31 @@ class MediaAdmin(admin.ModelAdmin):
     search_fields = ["=id", "name", "=sha256", "=source_sha256"]
     date_hierarchy = "created_at"
     show_full_result_count = False
-    exclude = ["file", "thumbnail", "poster", "placeholder"]
+    fields = [
+        ("name", "kind", "origin"),
+        ("workspace", "created_by", "created_at"),
+        ("content_type", "size_text", "width", "height", "duration_seconds"),
+        ("changes", "lamina_url"),
+        ("id", "sha256", "source_sha256"),
+    ]
+    readonly_fields = [
+        "id",
+        "name",
+        "kind",
+        "origin",
+        "workspace",
+        "created_by",
+        "created_at",
+        "content_type",
+        "size_text",
+        "width",
+        "height",
+        "duration_seconds",
+        "changes",
+        "lamina_url",
+        "sha256",
+        "source_sha256",
+    ]
 
     @admin.display(description=_("size"), ordering="size")
     def size_text(self, media: Media) -> str:

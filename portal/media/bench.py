@@ -4,8 +4,10 @@ A decoder that crashes, hangs or eats memory takes only the child with it; this 
 decodes anything, so its memory stays as it is.
 """
 
+import contextlib
 import json
 import logging
+import re
 import subprocess
 import sys
 import threading
@@ -33,7 +35,9 @@ FILM_SECONDS = 90
 AT_ONCE = 2
 LONGEST_WAIT_SECONDS = 60
 # Nothing of our own environment: the child needs no secret. Arenas and threads would reserve memory for nothing.
-ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1"}
+MADE_FILE = re.compile(r"(made|thumb|poster)\.[a-z0-9]{2,5}")
+CONTENT_TYPE = re.compile(r"(image|video|audio)/[a-z0-9-]+")
 
 _places = threading.BoundedSemaphore(AT_ONCE)
 
@@ -66,7 +70,7 @@ class Made:
 def remake(source: Path, sniffed: Sniffed, *, folder: Path) -> Made:
     """Return an upload made anew, upright and without its details; raises BenchRefused."""
     report = _report(source, sniffed, folder=folder, remake=True)
-    return _made(report, folder=folder, file=folder / report["file"])
+    return _made(report, folder=folder, file=_file_in(folder, report.pop("file", "")))
 
 
 def look_at(source: Path, sniffed: Sniffed, *, folder: Path) -> Made:
@@ -77,8 +81,22 @@ def look_at(source: Path, sniffed: Sniffed, *, folder: Path) -> Made:
 
 
 def _made(report: dict[str, Any], *, folder: Path, file: Path) -> Made:
-    small = {name: folder / report[name] for name in ("thumbnail", "poster") if name in report}
-    return Made(**{**report, **small, "file": file})
+    small = {name: _file_in(folder, report[name]) for name in ("thumbnail", "poster") if name in report}
+    try:
+        made = Made(**{**report, **small, "file": file})
+    except TypeError as error:
+        raise BenchRefused("unreadable") from error
+    if not CONTENT_TYPE.fullmatch(made.content_type) or made.content_type.partition("/")[0] != made.kind:
+        raise BenchRefused("unreadable")
+    return made
+
+
+def _file_in(folder: Path, name: object) -> Path:
+    """Return a file the child says it made; what has another name was not made by our program."""
+    path = folder / str(name)
+    if not MADE_FILE.fullmatch(str(name)) or path.is_symlink() or not path.is_file():
+        raise BenchRefused("unreadable")
+    return path
 
 
 def _report(source: Path, sniffed: Sniffed, *, folder: Path, remake: bool) -> dict[str, Any]:
@@ -129,7 +147,10 @@ def _run(job: dict[str, Any], *, folder: Path, seconds: int) -> dict[str, Any]:
                 status = "time-out"
             if status == 0:
                 report.seek(0)
-                return json.loads(report.read(LARGEST_REPORT_BYTES))
+                with contextlib.suppress(ValueError):
+                    said = json.loads(report.read(LARGEST_REPORT_BYTES))
+                    if isinstance(said, dict):
+                        return said
             logger.warning("workbench ended status=%s format=%s said=%r", status, job["format"], _tail(complaints))
     finally:
         _places.release()

@@ -6,7 +6,14 @@ own id is its ETag.
 
 from django.core.files.storage import Storage
 from django.db.models.fields.files import FieldFile
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
 from django.utils.http import content_disposition_header
 
 from portal.media.models import Media
@@ -58,7 +65,10 @@ def _local(request: HttpRequest, field: FieldFile, *, etag: str, content_type: s
         response: HttpResponseBase = HttpResponse(status=304)
         del response["Content-Type"]
     else:
-        response = _content(request, field, etag=etag, content_type=content_type)
+        try:
+            response = _content(request, field, etag=etag, content_type=content_type)
+        except FileNotFoundError as error:
+            raise Http404 from error
     response["ETag"] = etag
     response["Accept-Ranges"] = "bytes"
     return response
