@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from portal.media.models import Media
 from portal.runs.models import Output, OutputStatus, Run
 from portal.runs.states import ACTIVE, FINAL, Status
 from portal.runs.usual import usual_text
@@ -30,6 +31,7 @@ TONES = {
     Status.CANCELLED: "off",
 }
 RATIOS = {"1x1": 1.0, "4x5": 0.8, "3x4": 0.75, "4x3": 4 / 3, "9x16": 9 / 16, "16x9": 16 / 9}
+RATIO_OF_KIND = {"video": 16 / 9}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,13 @@ class Step:
 class OutputScreen:
     """An output as a page shows it."""
 
-    def __init__(self, output: Output, ratio: float) -> None:
+    def __init__(self, output: Output, ratio: float | None) -> None:
         self.output = output
         media = output.media
-        ratio = media.aspect_ratio if media and media.width else ratio
+        if media and media.width:
+            ratio = media.aspect_ratio
+        elif ratio is None:
+            ratio = RATIO_OF_KIND.get(output.kind, 1.0)
         self.ratio_name = min(RATIOS, key=lambda name: abs(RATIOS[name] - ratio))
 
     def __getattr__(self, name: str) -> Any:
@@ -88,7 +93,7 @@ class RunScreen:
 
     def __init__(self, run: Run, outputs: list[Output], usual: tuple[int, int] | None = None) -> None:
         self.run = run
-        ratio = wanted_ratio(run.inputs)
+        ratio = wanted_ratio(run.inputs) or landed_ratio(outputs)
         self.outputs = [OutputScreen(output, ratio) for output in outputs]
         self.usual = usual
         self.waiting_because = ""
@@ -116,6 +121,11 @@ class RunScreen:
         if self.is_watched:
             return "going"
         return "done" if self.status == Status.COMPLETED else "failed"
+
+    @property
+    def cover(self) -> Media | None:
+        """Return the first file of it that has a picture."""
+        return next((o.media for o in self.outputs if o.media and (o.media.thumbnail or o.media.poster)), None)
 
     @property
     def is_copying(self) -> bool:
@@ -317,11 +327,16 @@ class RunScreen:
         return 2 if age < 60 else 3 if age < 180 else 5 if age < 600 else 10
 
 
-def wanted_ratio(inputs: dict[str, Any]) -> float:
+def wanted_ratio(inputs: dict[str, Any]) -> float | None:
     """Return width by height as far as an input such as "9:16" gives it away, to reserve the right box."""
     for value in inputs.values():
         if isinstance(value, str) and len(value) < 8:
             left, colon, right = value.partition(":")
-            if colon and left.isdecimal() and right.isdecimal() and int(right):
+            if colon and left.isdecimal() and right.isdecimal() and int(left) and int(right):
                 return int(left) / int(right)
-    return 1.0
+    return None
+
+
+def landed_ratio(outputs: list[Output]) -> float | None:
+    """Return width by height of the first output that is here: its siblings are mostly alike."""
+    return next((output.media.aspect_ratio for output in outputs if output.media and output.media.width), None)

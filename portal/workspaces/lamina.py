@@ -2,13 +2,18 @@
 
 import redis
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from lamina_integration import LaminaClient, Lane, RequestBudget
 from portal.workspaces.models import Workspace
 
 BUDGET_KEY = f"{settings.CACHES['default']['KEY_PREFIX']}:lamina-budget"
 
-_connection = redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=5)
+# No retries of its own: a call that cannot wait its turn goes back to the queue.
+_connection = redis.Redis.from_url(
+    settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=5, retry=Retry(NoBackoff(), 0)
+)
 
 
 def client_for(workspace: Workspace, *, lane: Lane) -> LaminaClient:
