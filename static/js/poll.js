@@ -67,6 +67,16 @@ const tick = () => {
   place.textContent = spoken(place, Math.max(0, Math.round((performance.now() - since) / 1000)));
 };
 
+// The count beside "Runs" is outside of what is polled; a run that ends on this page leaves it here.
+const ACTIVE = ["waiting", "submitting", "unconfirmed", "queued", "running"];
+const countDown = () => {
+  const badge = document.querySelector("[data-active-runs]");
+  const count = badge?.querySelector("[data-count]");
+  if (!count) return;
+  count.textContent = Math.max(0, Number(count.textContent) - 1);
+  badge.hidden = count.textContent === "0";
+};
+
 let last = null;
 const look = () => {
   const section = progress();
@@ -76,6 +86,7 @@ const look = () => {
   if (last === null ? now.state === "going" : last.state !== now.state || last.status !== now.status) {
     showInTab(now.state, label);
   }
+  if (last && ACTIVE.includes(last.status) && !ACTIVE.includes(now.status)) countDown();
   if (last && last.words !== now.words) {
     if (live) live.textContent = now.words;
     if (last.state === "going" && now.state !== "going") notice(now.state);
