@@ -36,8 +36,11 @@ class Part:
         return f"bytes {self.first}-{self.last}/{self.size}"
 
 
-def find_part(header: str, *, size: int) -> Part | None:
-    """Return the part a header asks for; None when the whole is to be sent. Raises Unsatisfiable."""
+def find_part(header: str, *, size: int, open_end: int | None = None) -> Part | None:
+    """Return the part a header asks for; None when the whole is to be sent. Raises Unsatisfiable.
+
+    A range without an end is answered with `open_end` bytes at most, if that is given.
+    """
     match = SINGLE.match(header.replace(" ", ""))
     if match is None or match.group() == "bytes=-":
         return None
@@ -50,7 +53,8 @@ def find_part(header: str, *, size: int) -> Part | None:
         return None
     if int(first) >= size:
         raise Unsatisfiable
-    return Part(int(first), min(int(last or size), size - 1), size)
+    furthest = size - 1 if last or open_end is None else int(first) + open_end - 1
+    return Part(int(first), min(int(last or size), furthest, size - 1), size)
 
 
 class Slice:

@@ -23,6 +23,9 @@ from portal.media.ranges import Part, Slice, Unsatisfiable, find_part
 LINK_SECONDS = 600
 KEPT_SECONDS = 300
 INLINE_KINDS = ("image/", "video/", "audio/")
+# A player asks for all that is left and reads as it plays: a paused one would hold a thread for as long as its
+# page is open. It gets so much, and asks again.
+PLAYED_BYTES = 4 * 1024**2
 # A file opened on its own is a page of our address: it may show itself and nothing else.
 POLICY = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox"
 
@@ -81,11 +84,12 @@ def _tags(header: str) -> set[str]:
 def _content(request: HttpRequest, field: FieldFile, *, etag: str, content_type: str) -> HttpResponseBase:
     size = field.size
     wanted = request.headers.get("Range", "")
+    open_end = PLAYED_BYTES if content_type.startswith(("video/", "audio/")) and "download" not in request.GET else None
     # Half a file of another version is worse than the whole of this one.
     if request.headers.get("If-Range", etag) != etag:
         wanted = ""
     try:
-        part = find_part(wanted, size=size) if wanted else None
+        part = find_part(wanted, size=size, open_end=open_end) if wanted else None
     except Unsatisfiable:
         return HttpResponse(status=416, headers={"Content-Range": f"bytes */{size}"})
     if request.method == "HEAD":

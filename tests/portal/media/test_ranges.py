@@ -26,6 +26,12 @@ def test_single_range_is_understood(header: str, first: int, last: int) -> None:
     assert part.content_range == f"bytes {first}-{last}/100"
 
 
+def test_range_without_an_end_is_answered_bit_by_bit_for_players() -> None:
+    assert find_part("bytes=10-", size=100, open_end=20) == Part(10, 29, 100)
+    assert find_part("bytes=90-", size=100, open_end=20) == Part(90, 99, 100)
+    assert find_part("bytes=10-80", size=100, open_end=20) == Part(10, 80, 100)
+
+
 @pytest.mark.parametrize("header", ["bytes=0-1,5-6", "lines=1-2", "bytes=5-2", "bytes=-", "bytes=a-b", "bytes", ""])
 def test_anything_else_gets_the_whole(header: str) -> None:
     assert find_part(header, size=100) is None

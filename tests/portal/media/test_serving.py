@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.test import Client
 
+from portal.media import serving
 from portal.media.models import Media, Origin
 from portal.workspaces.models import User, Workspace
 from tests.portal.media.making import jpeg
@@ -174,3 +175,15 @@ def test_distant_storage_is_led_to_by_a_short_signed_address(visitor: Client, me
     assert int(told["X-Amz-Expires"][0]) <= 600
     assert told["response-content-type"] == ["image/jpeg"]
     assert told["response-content-disposition"][0].startswith("attachment")
+
+
+def test_player_gets_so_much_at_a_time_and_a_download_gets_all(
+    visitor: Client, media: Media, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "PLAYED_BYTES", 100)
+    Media.objects.filter(pk=media.pk).update(content_type="video/mp4")
+    played = visitor.get(media.get_absolute_url(), headers={"Range": "bytes=10-"})
+    assert (played.status_code, played.getvalue()) == (206, content[10:110])
+    resumed = visitor.get(media.get_absolute_url() + "?download=1", headers={"Range": "bytes=10-"})
+    assert resumed.getvalue() == content[10:]
+    assert visitor.get(media.get_absolute_url()).getvalue() == content
