@@ -6,12 +6,12 @@ work; in production a missing secret or address stops the start with one line th
 
 import base64
 import hashlib
+import sys
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import environ
 from csp.constants import NONE, SELF
-from django.core.exceptions import ImproperlyConfigured
 
 from portal.embedded import socket_path
 
@@ -22,18 +22,22 @@ env.read_env(BASE_DIR / ".env")
 
 PORTAL_ENV = env.str("PORTAL_ENV", default="development")
 if PORTAL_ENV not in {"development", "production"}:
-    raise ImproperlyConfigured(f"PORTAL_ENV is {PORTAL_ENV!r}: set it to development or production.")
+    sys.exit(f"PORTAL_ENV is {PORTAL_ENV!r}: set it to development or production.")
 PRODUCTION = PORTAL_ENV == "production"
 DEBUG = env.bool("DEBUG", default=False)
 
 
 def needed(name: str, development: str) -> str:
-    """Return a variable that production must set and development has a default for."""
+    """Return a variable that production must set and development has a default for.
+
+    What is missing ends the process with one line instead of a traceback: whoever starts it is not
+    helped by ours.
+    """
     value = env.str(name, default="")
     if value:
         return value
     if PRODUCTION:
-        raise ImproperlyConfigured(f"{name} is not set. Production needs it: see .env.example.")
+        sys.exit(f"{name} is not set. Production needs it: see .env.example.")
     return development
 
 
@@ -217,7 +221,7 @@ def media_storage(url: str) -> dict[str, object]:
                 **options,
             },
         }
-    raise ImproperlyConfigured(f"MEDIA_STORAGE_URL is {url!r}: it starts with file:// or s3://.")
+    sys.exit(f"MEDIA_STORAGE_URL is {url!r}: it starts with file:// or s3://.")
 
 
 STORAGES = {
