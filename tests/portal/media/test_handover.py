@@ -1,9 +1,11 @@
 """Files handed to Lamina: once, whole, and with no harm when two workers do it."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from django.db import connection
 
 from lamina_integration import LaminaClient, LaminaError, Lane
 from lamina_integration.sandbox import Sandbox
@@ -40,6 +42,21 @@ def test_second_worker_goes_on_with_the_address_of_the_first(taken: Callable[...
     first = lamina_url(media, client=client)
     assert lamina_url(stale, client=client) == first
     assert Media.objects.get(pk=media.pk).lamina_url == first
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_at_once_go_on_with_one_address(taken: Callable[..., Media], client: LaminaClient) -> None:
+    media = taken(jpeg())
+
+    def hand_over(_number: int) -> str:
+        try:
+            return lamina_url(Media.objects.get(pk=media.pk), client=client)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as threads:
+        (url,) = set(threads.map(hand_over, range(2)))
+    assert httpx.get(url).content == kept_bytes(media)
 
 
 def test_nothing_is_remembered_when_the_upload_fails(

@@ -1,11 +1,13 @@
 """Uploads: what gets in, what does not, and that the same is kept once."""
 
+import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import TemporaryUploadedFile
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 
 from portal.media import intake
 from portal.media.bench import Made
@@ -68,6 +70,24 @@ def test_upload_that_loses_the_race_leaves_no_files_and_returns_the_first(
     monkeypatch.setattr(intake, "_find_upload", lambda *args: next(answers, "ask") and finder(*args))
     assert taken(jpeg()) == first
     assert files_in(kept_files) == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_same_content_from_many_at_once_is_one_row_and_one_set_of_files(
+    workspace: Workspace, creator: User, kept_files: Path
+) -> None:
+    def take(number: int) -> uuid.UUID:
+        try:
+            given = upload(jpeg(), f"{number}.jpg")
+            return take_in(workspace=workspace, user=creator, upload=given, accept=["image"]).pk
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        assert len(set(threads.map(take, range(6)))) == 1
+    assert Media.objects.count() == 1
+    assert {path.name for path in files_in(kept_files)} == {"original.jpg", "thumb.webp"}
+    assert len(files_in(kept_files)) == 2
 
 
 def test_files_are_removed_when_the_row_cannot_be_written(workspace: Workspace, kept_files: Path) -> None:
