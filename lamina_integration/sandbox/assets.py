@@ -104,8 +104,8 @@ class Assets:
         asset.size = size
         asset.content_type = content_type or asset.content_type
         self._keep(asset)
-        self._world.ledger.uploads.append(
-            {"assetId": asset.asset_id, "filename": asset.filename, "bytes": size, "time": iso()}
+        self._world.ledger.note(
+            "upload", {"assetId": asset.asset_id, "filename": asset.filename, "bytes": size, "time": iso()}
         )
 
     def restore(self, kept: dict[str, Any]) -> None:

@@ -77,6 +77,9 @@ class Catalogue:
     def __init__(self, offered: Iterable[OfferedApp]) -> None:
         self._offered = {app.app_id: app for app in offered}
 
+    def __iter__(self) -> Iterator[OfferedApp]:
+        return iter(self._offered.values())
+
     def visible(self, workspace_slug: str) -> list[OfferedApp]:
         """Return the apps a workspace may run: all public ones and its own."""
         return [app for app in self._offered.values() if app.played.get("workspace", workspace_slug) == workspace_slug]

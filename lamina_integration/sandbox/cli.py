@@ -11,8 +11,10 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
+from lamina_integration.sandbox import scenario
 from lamina_integration.sandbox.catalogue import AppFileError
 from lamina_integration.sandbox.knobs import CHOICES, PROBABILITY, KnobError, Knobs
+from lamina_integration.sandbox.scenario import ScenarioError
 from lamina_integration.sandbox.server import Server
 from lamina_integration.sandbox.settings import DEFAULT_KEY, Settings
 
@@ -31,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         settings = _settings(options)
-    except KnobError as error:
+    except (KnobError, ScenarioError) as error:
         return _complain(str(error))
     try:
         asyncio.run(_serve(settings))
@@ -72,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--apps", type=Path, action="append", default=[], help="a further folder of app files; repeatable"
     )
+    parser.add_argument("--scenario", type=Path, help="a TOML file of knobs, and of rules for what befalls runs")
     parser.add_argument("--no-builtin-apps", action="store_true", help="offer only the apps of --apps")
     parser.add_argument(
         "--key",
@@ -94,19 +97,19 @@ def _parser() -> argparse.ArgumentParser:
 def _add_knob(group: Any, name: str, default: Any, *, is_probability: bool) -> None:
     flag = f"--{name.replace('_', '-')}"
     if isinstance(default, bool):
-        group.add_argument(
-            flag, dest=name, choices=["on", "off"], default="on" if default else "off", help="(default: %(default)s)"
-        )
+        group.add_argument(flag, dest=name, choices=["on", "off"], help=f"(default: {'on' if default else 'off'})")
     elif isinstance(default, tuple):
-        group.add_argument(
-            flag, dest=name, metavar="A,B", default=",".join(map(str, default)), help="(default: %(default)s)"
-        )
+        group.add_argument(flag, dest=name, metavar="A,B", help=f"(default: {','.join(map(str, default)) or 'none'})")
     else:
         kind = "probability, " if is_probability else ""
         group.add_argument(
-            flag, dest=name, type=type(default), default=default, choices=CHOICES.get(name), metavar=name.upper(),
-            help=f"({kind}default: %(default)r)",
-        )  # fmt: skip
+            flag,
+            dest=name,
+            type=type(default),
+            choices=CHOICES.get(name),
+            metavar=None if name in CHOICES else name.upper(),
+            help=f"({kind}default: {default!r})",
+        )
 
 
 def _settings(options: argparse.Namespace) -> Settings:
@@ -115,12 +118,15 @@ def _settings(options: argparse.Namespace) -> Settings:
         if not hasattr(options, knob.name):
             continue
         value = getattr(options, knob.name)
+        if value is None:  # not given: what the scenario says, or the default
+            continue
         if isinstance(knob.default, bool):
             value = value == "on"
         elif isinstance(knob.default, tuple):
             words = [word for word in value.split(",") if word]
             value = [float(word) for word in words] if knob.name == "webhook_retry_seconds" else words
         turned[knob.name] = value
+    script = scenario.read(options.scenario) if options.scenario else scenario.Scenario()
     return Settings(
         host=options.host,
         port=options.port,
@@ -131,5 +137,6 @@ def _settings(options: argparse.Namespace) -> Settings:
         keys=tuple(options.key) or (DEFAULT_KEY,),
         credits=options.credits,
         log_level=options.log_level,
-        knobs=Knobs().changed(turned),
+        scenario=script,
+        knobs=Knobs().changed(script.knobs).changed(turned),
     )

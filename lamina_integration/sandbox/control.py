@@ -55,6 +55,11 @@ async def settle(request: Request) -> Response:
     return JSONResponse({"now": world_of(request).clock.now})
 
 
+async def apps(request: Request) -> Response:
+    """Return every app there is, private ones too."""
+    return JSONResponse([{"appId": app.app_id, "name": app.app.name} for app in world_of(request).catalogue])
+
+
 async def ledger(request: Request) -> Response:
     """Return everything the stand-in was asked and did."""
     return JSONResponse(world_of(request).as_ledger())
@@ -137,6 +142,7 @@ routes = [
     Route("/_sandbox/knobs", knobs, methods=["GET", "PATCH"]),
     Route("/_sandbox/clock", clock, methods=["GET", "POST"]),
     Route("/_sandbox/settle", settle, methods=["POST"]),
+    Route("/_sandbox/apps", apps, methods=["GET"]),
     Route("/_sandbox/ledger", ledger, methods=["GET"]),
     Route("/_sandbox/reset", reset, methods=["POST"]),
     Route("/_sandbox/keys", keys, methods=["GET", "POST"]),

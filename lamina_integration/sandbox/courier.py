@@ -32,7 +32,7 @@ class Courier:
         knobs, dice = self._world.knobs, self._world.dice
         if not (run.webhook and knobs.webhooks and run.status in knobs.webhook_states):
             return
-        if dice.falls("webhook_dropped", knobs.webhook_dropped):
+        if run.script.get("drop_webhook") or dice.falls("webhook_dropped", knobs.webhook_dropped):
             self._note(run, run.webhook, kind="dropped", attempt=0, answer=None)
             return
         # The body is the state now: a delivery that comes late still tells of this moment.
@@ -51,7 +51,9 @@ class Courier:
 
     def prepared(self, run: Run, payload: dict[str, Any], *, kind: str = "genuine") -> tuple[dict[str, str], bytes]:
         """Return the headers and the body of a delivery signed now, with the fault a kind names."""
-        body = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
+        is_bare = run.kind == "model" and "bare-webhooks" in self._world.knobs.legacy
+        content = payload["data"] if is_bare else payload
+        body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
         timestamp = int(time.time()) - (STALE_SECONDS if kind == "stale" else 0)
         key = self._world.keys.unpublished if kind == "bad signature" else self._world.keys.current
         signature = webhooks.sign(key, body, timestamp)
@@ -118,5 +120,4 @@ class Courier:
             "answer": answer,
             "time": iso(),
         }
-        self._world.ledger.deliveries.append(delivery)
-        self._world.keep("delivery", str(len(self._world.ledger.deliveries)), delivery)
+        self._world.ledger.note("delivery", delivery)

@@ -11,6 +11,8 @@ from typing import Any, Self, TypeVar
 
 from lamina_integration.sandbox.knobs import Knobs
 from lamina_integration.sandbox.runs import Run
+from lamina_integration.sandbox.scenario import Scenario
+from lamina_integration.sandbox.scenario import read as read_scenario
 from lamina_integration.sandbox.server import Server
 from lamina_integration.sandbox.settings import DEFAULT_KEY, Settings
 from lamina_integration.sandbox.world import World
@@ -31,8 +33,10 @@ class Sandbox:
         keys: Iterable[str] = (DEFAULT_KEY,),
         credits: float = 5000.0,
         port: int = 0,
+        scenario: Path | None = None,
         **knobs: Any,
     ) -> None:
+        script = read_scenario(scenario) if scenario else Scenario()
         self._settings = Settings(
             port=port,
             apps=tuple(apps),
@@ -40,7 +44,8 @@ class Sandbox:
             data=data,
             keys=tuple(keys),
             credits=credits,
-            knobs=Knobs().changed(knobs),
+            scenario=script,
+            knobs=Knobs().changed(script.knobs).changed(knobs),
         )
         self._thread: threading.Thread | None = None
 

@@ -64,6 +64,8 @@ class Gate:
         is_control = visit.path.startswith("/_sandbox")
         if world.down_until > time.monotonic() and not is_control:
             raise ConnectionCut
+        if is_control:
+            _refuse_other_pages(visit.request)
         if visit.is_api:
             visit.allowance = self._allowance(visit)
             if await self._spoil(visit, receive):
@@ -174,6 +176,13 @@ class Visit:
         own = {"X-Request-Id": self.request_id} | (self.allowance.headers() if self.allowance else {})
         present = {name.lower() for name, _ in sent}
         return [(name.encode(), value.encode()) for name, value in own.items() if name.lower().encode() not in present]
+
+
+def _refuse_other_pages(request: Request) -> None:
+    """Refuse what another site's page asks of the control endpoints: they want no key, and browsers reach loopback."""
+    origin = request.headers.get("origin")
+    if origin and origin.partition("://")[2] != request.headers.get("host"):
+        raise Refusal(status=403, code="FORBIDDEN", message="Not from another page")
 
 
 def key_of(request: Request) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Callable, Iterable
 from typing import Any
 
 RECENT = 2000
@@ -11,7 +12,8 @@ RECENT = 2000
 class Ledger:
     """Everything in the order it happened; of requests the counts and the latest ones."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, keep: Callable[[str, str, dict[str, Any]], None]) -> None:
+        self._keep = keep
         self.starts: list[dict[str, Any]] = []
         self.deliveries: list[dict[str, Any]] = []
         self.uploads: list[dict[str, Any]] = []
@@ -19,6 +21,27 @@ class Ledger:
         self.charges: list[dict[str, Any]] = []
         self._counts: Counter[tuple[str, str, int]] = Counter()
         self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT)
+
+    def note(self, kind: str, entry: dict[str, Any]) -> None:
+        """Note something that happened; it is kept over a restart."""
+        entries = self._list(kind)
+        entries.append(entry)
+        self._keep(kind, str(len(entries)), entry)
+
+    def restore(self, kind: str, entries: Iterable[dict[str, Any]]) -> None:
+        """Take in what was noted before a restart."""
+        self._list(kind).extend(entries)
+
+    def unanswered(self, run_id: str) -> None:
+        """Note that the answer to a start was lost."""
+        for number in range(len(self.starts), 0, -1):
+            if self.starts[number - 1]["runId"] == run_id:
+                self.starts[number - 1]["answered"] = False
+                self._keep("start", str(number), self.starts[number - 1])
+                return
+
+    def _list(self, kind: str) -> list[dict[str, Any]]:
+        return {"start": self.starts, "delivery": self.deliveries, "upload": self.uploads, "charge": self.charges}[kind]
 
     def count_request(self, *, method: str, path: str, route: str, status: int, key: str | None, time: str) -> None:
         """Note one request; status 0 is one whose connection was cut."""

@@ -69,8 +69,12 @@ class Player:
                 if not wanted or output.label.lower() in wanted
             ],
         )
+        for rule in self._world.rules:
+            if rule.meets(run.app_id, self._world.dice):
+                run.script |= rule.deeds
         self._world.runs.add(run)
-        self._world.ledger.starts.append(
+        self._world.ledger.note(
+            "start",
             {
                 "runId": run.run_id,
                 "appId": run.app_id,
@@ -81,7 +85,7 @@ class Player:
                 "workspace": run.workspace,
                 "time": run.created_at,
                 "answered": True,
-            }
+            },
         )
         self._changed(run)
         self.play(run)
@@ -118,7 +122,7 @@ class Player:
 
     async def refine(self, run: Run, feedback: str) -> list[Output]:
         """Make a completed run's outputs again with the feedback added; return those that are new."""
-        offered = self._world.catalogue.find(run.app_id, run.workspace)
+        offered = self._world.find_offered(run)
         run.feedback.append(feedback)
         renewed = []
         for output in run.outputs:
@@ -155,12 +159,12 @@ class Player:
 
     async def _play(self, run: Run, *, at_once: bool) -> None:
         world = self._world
-        offered = world.catalogue.find(run.app_id, run.workspace)
+        offered = world.find_offered(run)
         if offered is None:
             self._end(run, "failed", "The app is no longer there")
             return
         began = world.clock.now
-        seconds = 0.0 if at_once else offered.seconds
+        seconds = 0.0 if at_once else float(run.script.get("seconds", offered.seconds))
         workspace = world.accounts.workspaces[run.workspace]
         fate = self._fate(run, offered, workspace)
         if run.status == "queued":
@@ -196,6 +200,8 @@ class Player:
         price = sum(output.credits for output in run.outputs if output.status == "pending")
         if run.status == "queued" and (knobs.out_of_credits or workspace.balance < price):
             return OUT_OF_CREDITS
+        if "fail" in run.script:
+            return str(run.script["fail"])
         if run.app_id in knobs.fail_apps:
             return knobs.fail_apps[run.app_id]
         if "fail" in offered.played:
@@ -205,6 +211,8 @@ class Player:
     async def _prepare(self, run: Run, offered: OfferedApp, output: Output) -> Made | str:
         """Return the media of an output, or the sentence that says why there is none."""
         knobs = self._world.knobs
+        if "output_error" in run.script:
+            return str(run.script["output_error"])
         if self._world.dice.falls("output_errors", knobs.output_errors):
             return knobs.output_error_message
         try:

@@ -60,6 +60,7 @@ class Run:
     spent: float = 0.0
     feedback: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)  # what only direct model runs have
+    script: dict[str, Any] = field(default_factory=dict)  # what a scenario has in store for it
     version: int = 0
 
     @property
@@ -80,6 +81,8 @@ class Run:
 
     def as_wire(self) -> dict[str, Any]:
         """Return the run object: what a read, a stream and a delivery carry."""
+        if self.kind == "model":
+            return self._as_model_run()
         return {
             "runId": self.run_id,
             "workflowId": self.app_id,
@@ -90,6 +93,21 @@ class Run:
             "completedAt": self.completed_at,
             "createdAt": self.created_at,
             "progress": self.progress(),
+        }
+
+    def _as_model_run(self) -> dict[str, Any]:
+        """Return the other shape direct model runs have: one output, and what was sent to the model."""
+        made = next((output for output in self.outputs if output.status == "completed"), None)
+        return {
+            "runId": self.run_id,
+            "status": self.status,
+            "model": self.facts.get("model"),
+            "resolvedParams": self.facts.get("resolvedParams", {}),
+            "output": {"type": made.type, "url": made.value} if made else None,
+            "errorMessage": self.error_message,
+            "startedAt": self.started_at,
+            "completedAt": self.completed_at,
+            "createdAt": self.created_at,
         }
 
     def as_summary(self) -> dict[str, Any]:
@@ -118,6 +136,11 @@ class Run:
         pending = {"type": "pending", "value": None, "status": "pending", "error": None}
         started["outputs"] = [{"id": output.node_id, "label": output.label, **pending} for output in self.outputs]
         return started
+
+
+def restored(record: dict[str, Any]) -> Run:
+    """Return a run as it was written down."""
+    return Run(**record | {"outputs": [Output(**output) for output in record["outputs"]]})
 
 
 class Runs:

@@ -75,7 +75,8 @@ class Server(uvicorn.Server):
         self._stopping.set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Open the port, then say that it is open."""
+        """Take up what was left, open the port, then say that it is open."""
+        self.world.resume()
         await super().startup(sockets=sockets)
         if self._on_start:
             self._on_start(self)

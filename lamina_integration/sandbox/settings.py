@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lamina_integration.sandbox.knobs import Knobs
+from lamina_integration.sandbox.scenario import Scenario
 
 DEFAULT_KEY = "lma_sandbox_key"
 
@@ -23,4 +24,5 @@ class Settings:
     keys: tuple[str, ...] = (DEFAULT_KEY,)
     credits: float = 5000.0
     log_level: str = "warning"
+    scenario: Scenario = field(default_factory=Scenario)
     knobs: Knobs = field(default_factory=Knobs)

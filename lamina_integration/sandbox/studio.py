@@ -16,6 +16,7 @@ import httpx
 from lamina_integration.sandbox.media.briefs import Brief, Made, Source, Unmakeable
 from lamina_integration.sandbox.media.make import make
 from lamina_integration.sandbox.outgoing import outgoing
+from lamina_integration.sandbox.refusals import invalid, problem
 from lamina_integration.sandbox.times import iso
 
 if TYPE_CHECKING:
@@ -117,6 +118,15 @@ class Studio:
         if answer != 200:
             raise Unmakeable(f"{source.parameter}: could not fetch {source.url} ({answer})")
         return path
+
+    async def copy_of(self, url: str) -> Path:
+        """Return a file with what is at an address, or refuse."""
+        try:
+            return await self._file(Source(url=url, parameter="sourceUrl", kind="", role="product"))
+        except Unmakeable as error:
+            raise invalid(
+                "The source could not be fetched", problem("sourceUrl", "invalid_media", str(error))
+            ) from error
 
     def stop(self) -> None:
         """Take on nothing more."""

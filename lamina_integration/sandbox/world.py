@@ -6,20 +6,23 @@ import shutil
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from lamina_integration.sandbox import catalogue
+from lamina_integration.sandbox import catalogue, models
 from lamina_integration.sandbox.accounts import Accounts
 from lamina_integration.sandbox.assets import Assets
+from lamina_integration.sandbox.catalogue import OfferedApp
 from lamina_integration.sandbox.clock import Clock
 from lamina_integration.sandbox.courier import Courier
+from lamina_integration.sandbox.keeping import Keeper
 from lamina_integration.sandbox.knobs import Dice
 from lamina_integration.sandbox.ledger import Ledger
 from lamina_integration.sandbox.limits import Windows
 from lamina_integration.sandbox.player import Player
-from lamina_integration.sandbox.runs import Run, Runs
+from lamina_integration.sandbox.runs import Run, Runs, restored
 from lamina_integration.sandbox.settings import Settings
 from lamina_integration.sandbox.signing import Keys
 from lamina_integration.sandbox.studio import PLAIN, Studio
@@ -37,6 +40,7 @@ class World:
         self._is_temporary = settings.data is None
         self._root = settings.data or Path(tempfile.mkdtemp(prefix="lamina-sandbox-"))
         self._root.mkdir(parents=True, exist_ok=True)
+        self._keeper = None if settings.data is None else Keeper(self._root, base_url=base_url)
         self.keys = Keys(self._root)
         self.clock = Clock(speed=self.knobs.speed, manual=self.knobs.manual)
         self.dice = Dice(seed=self.knobs.seed)
@@ -49,7 +53,9 @@ class World:
 
     def _begin(self) -> None:
         self.accounts = Accounts(self.settings.keys, credits=self.settings.credits)
-        self.ledger = Ledger()
+        self.ledger = Ledger(keep=self.keep)
+        self.rules = self.settings.scenario.begun()
+        self.posts: dict[str, list[dict[str, Any]]] = {}
         self.runs = Runs()
         self.player = Player(self)
         self.assets = Assets(self, secret=self.keys.upload_secret)
@@ -79,6 +85,8 @@ class World:
         for path in (*made, self._root / "assets", self._root / "fetched"):
             shutil.rmtree(path, ignore_errors=True)
         self.studio.forget()
+        if self._keeper:
+            self._keeper.forget()
         self._begin()
 
     async def stop(self) -> None:
@@ -86,6 +94,8 @@ class World:
         await self.clock.stop()
         await self.courier.stop()
         self.studio.stop()
+        if self._keeper:
+            self._keeper.close()
         if self._is_temporary:
             shutil.rmtree(self._root, ignore_errors=True)
 
@@ -116,15 +126,41 @@ class World:
         workspace = self.accounts.workspaces[run.workspace]
         workspace.spent = round(workspace.spent + credits, 2)
         run.spent = round(run.spent + credits, 2)
-        self.ledger.charges.append(
-            {"runId": run.run_id, "workspace": workspace.slug, "credits": credits, "time": iso()}
+        self.ledger.note(
+            "charge", {"runId": run.run_id, "workspace": workspace.slug, "credits": credits, "time": iso()}
         )
+
+    def find_offered(self, run: Run) -> OfferedApp | None:
+        """Return what a run is a run of: an app, or a model played as one."""
+        return self.catalogue.find(run.app_id, run.workspace) or models.as_app(run.app_id)
 
     def keep_run(self, run: Run) -> None:
         """Write a run down for after a restart."""
+        if self._keeper:
+            self._keeper.write("run", run.run_id, asdict(run))
 
     def keep(self, kind: str, identity: str, record: dict[str, Any]) -> None:
         """Write a record down for after a restart."""
+        if self._keeper:
+            self._keeper.write(kind, identity, record)
+
+    def resume(self) -> None:
+        """Take up what was written down; runs that had not ended go on from where they stood."""
+        if self._keeper is None:
+            return
+        for record in self._keeper.read("asset"):
+            self.assets.restore(record)
+        for name in ("start", "delivery", "upload", "charge"):
+            self.ledger.restore(name, self._keeper.read(name))
+        for record in self._keeper.read("run"):
+            run = restored(record)
+            workspace = self.accounts.workspaces.get(run.workspace)
+            if workspace is None:
+                continue
+            workspace.spent = round(workspace.spent + run.spent, 2)
+            self.runs.add(run)
+            if not run.is_terminal:
+                self.player.play(run)
 
     def as_ledger(self) -> dict[str, Any]:
         """Return the ledger with how every run and every workspace's credits stand."""

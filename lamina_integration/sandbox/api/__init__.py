@@ -4,11 +4,39 @@ from __future__ import annotations
 
 from starlette.routing import Router
 
-from lamina_integration.sandbox import control, files
-from lamina_integration.sandbox.api import account, apps, assets, runs, streams, webhooks
+from lamina_integration.sandbox import control, files, page
+from lamina_integration.sandbox.api import (
+    account,
+    apps,
+    assets,
+    content,
+    guides,
+    intelligence,
+    models,
+    previews,
+    publishing,
+    runs,
+    streams,
+    webhooks,
+)
+
+# The order counts where one path could be read as another: /v1/apps/discover before /v1/apps/{id}.
+GROUPS = (
+    content,
+    previews,
+    apps,
+    runs,
+    streams,
+    webhooks,
+    guides,
+    assets,
+    intelligence,
+    publishing,
+    account,
+    models,
+)
 
 
 def router() -> Router:
     """Return everything that is served."""
-    groups = (apps, runs, streams, webhooks, assets, account, files, control)
-    return Router(routes=[route for group in groups for route in group.routes])
+    return Router(routes=[route for group in (*GROUPS, files, control, page) for route in group.routes])

@@ -1,4 +1,4 @@
-"""The account: credits and the request limit."""
+"""The account: who calls, credits, and the request limit."""
 
 from __future__ import annotations
 
@@ -22,4 +22,17 @@ async def usage(request: Request) -> Response:
     )
 
 
-routes = [Route("/v1/account/usage", usage, methods=["GET"])]
+async def account(request: Request) -> Response:
+    """Return the key's user and workspace."""
+    workspace = caller_of(request).workspace
+    named = {"name": workspace.name, "slug": workspace.slug, "role": "owner"}
+    return data(
+        {
+            "user": {"id": workspace.user_id, "email": f"owner@{workspace.slug}.example.com"},
+            "workspace": {"id": workspace.workspace_id, **named},
+            "memberships": [{"workspaceId": workspace.workspace_id, **named}],
+        }
+    )
+
+
+routes = [Route("/v1/account", account, methods=["GET"]), Route("/v1/account/usage", usage, methods=["GET"])]

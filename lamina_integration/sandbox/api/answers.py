@@ -36,3 +36,13 @@ def whole_number(request: Request, name: str, *, default: int, low: int, high: i
     if number is None or len(text) > 18:
         raise invalid("Invalid query", problem(name, "invalid_type", f"{name} must be a whole number."))
     return max(low, min(high, number))
+
+
+def whole_number_of(body: dict[str, Any], name: str, *, default: int) -> int:
+    """Return a number of the body; refuse what is not one."""
+    value = body.get(name)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise invalid("Invalid request", problem(name, "invalid_type", f"{name} must be a whole number."))
+    return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from starlette.requests import Request
@@ -67,6 +68,16 @@ async def estimate(request: Request) -> Response:
     return data(answer)
 
 
+async def workflow(request: Request) -> Response:
+    """Return the nodes behind an app and how they hang together."""
+    offered = offered_app(request)
+    kinds = [NODES.get(output.type, "node") for output in offered.app.outputs]
+    ids = offered.node_ids()
+    nodes = [{"id": node_id, "type": kind, "label": kind} for node_id, kind in zip(ids, kinds, strict=True)]
+    edges = [{"source": first, "target": second} for first, second in pairwise(ids)]
+    return data({"appId": offered.app_id, "name": offered.app.name, "nodes": nodes, "edges": edges})
+
+
 def summary(offered: OfferedApp, base_url: str) -> dict[str, Any]:
     """Return an app as the list shows it."""
     parameters = offered.app.parameters
@@ -127,5 +138,6 @@ def _sample(offered: OfferedApp) -> str:
 routes = [
     Route("/v1/apps", list_apps, methods=["GET"]),
     Route("/v1/apps/{app_id}", get_app, methods=["GET"]),
+    Route("/v1/apps/{app_id}/workflow", workflow, methods=["GET"]),
     Route("/v1/apps/{app_id}/estimate", estimate, methods=["POST"]),
 ]

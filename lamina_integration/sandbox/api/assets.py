@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from lamina_integration.sandbox.api.answers import data
+from lamina_integration.sandbox.accounts import NAMESPACE
+from lamina_integration.sandbox.api.answers import data, page
 from lamina_integration.sandbox.gate import caller_of, read_object, world_of
-from lamina_integration.sandbox.refusals import invalid, problem
+from lamina_integration.sandbox.refusals import invalid, not_found, problem
+from lamina_integration.sandbox.runs import Output, Run
 
 MEDIA_TYPES = ("image", "video", "audio")
 MOST_FILES = 50
@@ -35,6 +38,46 @@ async def upload_urls(request: Request) -> Response:
     )
 
 
+async def list_assets(request: Request) -> Response:
+    """Return what this workspace's runs have made, the latest first."""
+    query, slug = request.query_params, caller_of(request).workspace.slug
+    kind, run_id = query.get("outputType") or None, query.get("runId") or None
+    if kind and kind not in (*MEDIA_TYPES, "text"):
+        raise invalid("Invalid query", problem("outputType", "invalid_option", "outputType is not one there is."))
+    runs = [run for run in world_of(request).runs.newest(workspace=slug) if run_id in (None, run.run_id)]
+    made = [_made(run, output) for run in runs for output in run.outputs if output.status == "completed"]
+    return page([asset for asset in made if kind in (None, asset["outputType"])], request)
+
+
+async def get_asset(request: Request) -> Response:
+    """Return one thing a run has made."""
+    asset_id = request.path_params["asset_id"]
+    for run in world_of(request).runs.newest(workspace=caller_of(request).workspace.slug):
+        for output in run.outputs:
+            if output.status == "completed" and _asset_id(run, output) == asset_id:
+                return data(_made(run, output))
+    raise not_found("Asset")
+
+
+def _asset_id(run: Run, output: Output) -> str:
+    return str(uuid.uuid5(NAMESPACE, f"{run.run_id}:{output.node_id}"))
+
+
+def _made(run: Run, output: Output) -> dict[str, Any]:
+    is_text = output.type == "text"
+    return {
+        "id": _asset_id(run, output),
+        "runId": run.run_id,
+        "nodeLabel": output.label,
+        "outputType": output.type,
+        "sourceUrl": None if is_text else output.value,
+        "cdnUrl": None if is_text else output.value,
+        "textContent": output.value if is_text else None,
+        "status": output.status,
+        "createdAt": run.completed_at or run.started_at or run.created_at,
+    }
+
+
 def _file_problems(position: int, file: Any) -> list[dict[str, str]]:
     where = f"files[{position}]"
     if not isinstance(file, dict):
@@ -49,4 +92,8 @@ def _file_problems(position: int, file: Any) -> list[dict[str, str]]:
     return problems
 
 
-routes = [Route("/v1/assets/upload-urls", upload_urls, methods=["POST"])]
+routes = [
+    Route("/v1/assets", list_assets, methods=["GET"]),
+    Route("/v1/assets/{asset_id}", get_asset, methods=["GET"]),
+    Route("/v1/assets/upload-urls", upload_urls, methods=["POST"]),
+]

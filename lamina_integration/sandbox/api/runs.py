@@ -63,11 +63,8 @@ async def late_or_lost(request: Request, run: Run) -> None:
     world = world_of(request)
     if world.knobs.slow_starts:
         await asyncio.sleep(world.knobs.slow_starts)
-    if world.dice.falls("lost_answers", world.knobs.lost_answers):
-        for entry in reversed(world.ledger.starts):
-            if entry["runId"] == run.run_id:
-                entry["answered"] = False
-                break
+    if run.script.get("lose_answer") or world.dice.falls("lost_answers", world.knobs.lost_answers):
+        world.ledger.unanswered(run.run_id)
         raise ConnectionCut
 
 

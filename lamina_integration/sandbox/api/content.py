@@ -1,0 +1,251 @@
+"""Content: from a brief to an app, to a plan, to a run."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from lamina_integration.sandbox import routing
+from lamina_integration.sandbox.api.answers import data, whole_number_of
+from lamina_integration.sandbox.api.apps import capabilities
+from lamina_integration.sandbox.api.runs import late_or_lost
+from lamina_integration.sandbox.api.starting import start
+from lamina_integration.sandbox.catalogue import OfferedApp
+from lamina_integration.sandbox.gate import caller_of, read_object, world_of
+from lamina_integration.sandbox.refusals import Refusal, invalid, not_found, problem
+
+MOST_ITEMS = 10
+MOST_MATCHES = 20
+
+
+def text_of(body: dict[str, Any], name: str) -> str:
+    """Return a text the body must have, or refuse."""
+    value = body.get(name)
+    if not isinstance(value, str) or not value.strip():
+        raise invalid("Invalid request", problem(name, "invalid_type", f"{name} must be text."))
+    return value.strip()
+
+
+def object_of(body: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return an object the body may have, or refuse what is not one."""
+    value = body.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise invalid("Invalid request", problem(name, "invalid_type", f"{name} must be an object."))
+    return value or {}
+
+
+def routed(request: Request, body: dict[str, Any]) -> routing.Plan | dict[str, Any]:
+    """Return the plan for a brief, or the answer that says why there is none."""
+    brief, given = text_of(body, "brief"), object_of(body, "inputs")
+    world, slug = world_of(request), caller_of(request).workspace.slug
+    if app_id := body.get("appId"):
+        offered = world.catalogue.find(str(app_id), slug)
+        if offered is None:
+            raise not_found("App")
+        return routing.plan(offered, brief=brief, given=given, asks=body)
+    if routing.OFF_TOPIC.search(brief):
+        return {"status": "unmatched", "reason": "The brief does not ask for media."}
+    if len(brief.split()) < 2:
+        return {
+            "status": "needs_clarification",
+            "clarifications": [{"question": "What should be shown, and is it a picture or a video?"}],
+        }
+    modality = body.get("modality")
+    found = routing.ranked(
+        world.catalogue.visible(slug), brief, modality=modality if isinstance(modality, str) else None
+    )
+    if not found:
+        return {"status": "unmatched", "reason": "No app in this workspace fits the brief."}
+    return routing.plan(found[0][1], brief=brief, given=given, asks=body)
+
+
+async def discover(request: Request) -> Response:
+    """Return the apps that fit an intent, the closest first."""
+    body = await read_object(request)
+    intent, constraints = text_of(body, "intent"), object_of(body, "constraints")
+    limit = max(1, min(MOST_MATCHES, whole_number_of(body, "limit", default=5)))
+    world, slug = world_of(request), caller_of(request).workspace.slug
+    wanted = str(constraints.get("outputFormat") or "").split("/")[0]
+    modality = wanted if wanted in ("image", "video", "audio", "text") else None
+    matches = []
+    for score, offered in routing.ranked(world.catalogue.visible(slug), intent, modality=modality):
+        price = sum(offered.credits_for(output.type) for output in offered.app.outputs)
+        most = constraints.get("maxCredits")
+        if isinstance(most, (int, float)) and price > most:
+            continue
+        matches.append(_match(offered, score, price, world.base_url))
+    medium = modality or routing.modality_of(intent)
+    return data({"matches": matches[:limit], "intent": {"medium": medium, "summary": " ".join(intent.split()[:12])}})
+
+
+def _match(offered: OfferedApp, score: float, price: float, base_url: str) -> dict[str, Any]:
+    return {
+        "appId": offered.app_id,
+        "name": offered.app.name,
+        "description": offered.app.description,
+        "relevanceScore": score,
+        "capabilities": capabilities(offered) if offered.played.get("capabilities") else None,
+        "estimatedCredits": round(price, 2),
+        "whyMatch": f"Makes {offered.modality} from what you describe.",
+        "thumbnail": {"url": f"{base_url}/samples/product.jpg", "type": "image"},
+    }
+
+
+async def create(request: Request) -> Response:
+    """Run the app a brief asks for, or say what is missing."""
+    body = await read_object(request)
+    world, plan = world_of(request), routed(request, body)
+    if isinstance(plan, dict):
+        return data(plan)
+    if plan.asked:
+        answer = plan.as_wire("needs_input")
+        if "create-needs-input" in world.knobs.legacy:
+            missing = [{"name": ask["name"], "type": "url", "description": ask["question"]} for ask in plan.asked]
+            answer = {
+                "status": "needs_input",
+                "runId": None,
+                "needsInput": {"message": "More is needed", "missing": missing},
+            }
+        return data(answer)
+    run = start(
+        world, caller=caller_of(request), offered=plan.offered, inputs=plan.drafted, webhook=body.get("webhookUrl")
+    )
+    await late_or_lost(request, run)
+    if "create-queued" in world.knobs.legacy:
+        return data(run.as_started(), status=202)
+    answer = plan.as_wire("ran") | {"runId": run.run_id}
+    answer.pop("askUser")
+    return data(answer, status=202)
+
+
+async def plan_content(request: Request) -> Response:
+    """Return what creating would do, without doing it."""
+    plan = routed(request, await read_object(request))
+    return data(plan if isinstance(plan, dict) else plan.as_wire("plan"))
+
+
+async def batch(request: Request) -> Response:
+    """Run up to ten briefs; each succeeds or fails by itself."""
+    body = await read_object(request)
+    items = body.get("items")
+    if not isinstance(items, list) or not 1 <= len(items) <= MOST_ITEMS:
+        raise invalid("Invalid batch", problem("items", "invalid_type", f"items must be a list of 1 to {MOST_ITEMS}."))
+    shared = {name: body[name] for name in ("brandProfileId", "campaignId") if name in body}
+    answers = [{"index": index} | _batched(request, item, shared) for index, item in enumerate(items)]
+    failed = sum(answer["status"] == "failed" for answer in answers)
+    return data(
+        {
+            "batchId": str(uuid.uuid4()),
+            "total": len(answers),
+            "queued": len(answers) - failed,
+            "failed": failed,
+            "items": answers,
+        },
+        status=202,
+    )
+
+
+def _batched(request: Request, item: Any, shared: dict[str, Any]) -> dict[str, Any]:
+    try:
+        plan = routed(request, shared | item if isinstance(item, dict) else {})
+        if isinstance(plan, dict):
+            return {"status": "failed", "error": plan.get("reason") or "The brief is not clear enough"}
+        webhook = item.get("webhookUrl")
+        run = start(
+            world_of(request), caller=caller_of(request), offered=plan.offered, inputs=plan.drafted, webhook=webhook
+        )
+    except Refusal as refusal:
+        said = [detail["message"] for detail in refusal.details or [] if isinstance(detail, dict)]
+        return {"status": "failed", "error": " ".join([refusal.message + ".", *said])}
+    return {"status": "queued", "runId": run.run_id, "workflowId": run.app_id, "workflowName": run.app_name}
+
+
+async def brief(request: Request) -> Response:
+    """Return concepts for a goal; starts nothing."""
+    body = await read_object(request)
+    goal = text_of(body, "goal").rstrip(".")
+    platform, modality = str(body.get("platform") or "instagram"), str(body.get("modality") or "image")
+    count = max(1, min(len(CONCEPTS), whole_number_of(body, "count", default=3)))
+    concepts = [
+        {
+            "title": title,
+            "concept": concept,
+            "prompt": f"{goal}: {concept[:1].lower()}{concept[1:]}",
+            "platform": platform,
+            "modality": modality,
+            "format": "reel" if modality == "video" else "single",
+            "predictedPerformance": performance,
+            "rationale": rationale,
+        }
+        for title, concept, performance, rationale in CONCEPTS[:count]
+    ]
+    return data({"concepts": concepts})
+
+
+CONCEPTS = (
+    (
+        "First light",
+        "The product by a window, early, with one long shadow",
+        "high",
+        "Morning light is calm and sells calm.",
+    ),
+    ("In good hands", "Hands using it, nothing else in the frame", "high", "People trust what they see used."),
+    ("Side by side", "The old way on the left, the product on the right", "medium", "A comparison needs no words."),
+    ("Where it is made", "The workshop, the tools, the unfinished piece", "medium", "It says what the price is for."),
+    ("Small world", "The product huge among tiny things", "low", "Playful; not everybody's taste."),
+)
+
+
+async def score(request: Request) -> Response:
+    """Return scores for what this workspace has made, or for the items named."""
+    body = await read_object(request) if await request.body() else {}
+    limit = max(1, min(100, whole_number_of(body, "limit", default=25)))
+    slug = caller_of(request).workspace.slug
+    named = body.get("contentItemIds")
+    made = [run.run_id for run in world_of(request).runs.newest(workspace=slug, status="completed")]
+    ids = [str(item) for item in named] if isinstance(named, list) else made
+    scores = [_score(identity) for identity in ids[:limit]]
+    if "score-cli" in world_of(request).knobs.legacy:
+        scores = [
+            {"contentItemId": each["contentItemId"], "score": each["overallScore"], "label": "good"} for each in scores
+        ]
+    return data(
+        {
+            "workspaceId": caller_of(request).workspace.workspace_id,
+            "itemsScanned": len(ids),
+            "scoresCreated": len(scores),
+            "contentItemIds": [each["contentItemId"] for each in scores],
+            "scores": scores,
+        }
+    )
+
+
+def _score(identity: str) -> dict[str, Any]:
+    base = sum(identity.encode()) % 30
+    dimensions = {
+        "brandAlignment": 68 + base,
+        "predictedEngagement": 64 + (base * 7) % 30,
+        "visualQuality": 70 + (base * 3) % 28,
+        "platformFitness": 66 + (base * 11) % 30,
+    }
+    overall = round(sum(dimensions.values()) / len(dimensions), 1)
+    return {
+        "contentItemId": identity,
+        "overallScore": overall,
+        "dimensions": dimensions,
+        "feedback": "Clear subject; the foot of the frame could be quieter.",
+    }
+
+
+routes = [
+    Route("/v1/apps/discover", discover, methods=["POST"]),
+    Route("/v1/content/create", create, methods=["POST"]),
+    Route("/v1/content/plan", plan_content, methods=["POST"]),
+    Route("/v1/content/batch", batch, methods=["POST"]),
+    Route("/v1/content/brief", brief, methods=["POST"]),
+    Route("/v1/content/score", score, methods=["POST"]),
+]

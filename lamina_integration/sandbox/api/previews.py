@@ -1,0 +1,199 @@
+"""Preview and confirm: a plan as a form to show a person, and the run they then agree to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from lamina_integration.sandbox import models, routing
+from lamina_integration.sandbox.api.answers import data
+from lamina_integration.sandbox.api.content import object_of, routed, text_of
+from lamina_integration.sandbox.api.runs import late_or_lost
+from lamina_integration.sandbox.api.starting import start
+from lamina_integration.sandbox.gate import caller_of, read_object, world_of
+from lamina_integration.sandbox.refusals import invalid, not_found, problem
+from lamina_integration.wire import Parameter
+
+OUTPUTS = "__outputs"
+
+
+async def preview(request: Request) -> Response:
+    """Return the plan for a field of a document, as a form; starts nothing."""
+    body = await read_object(request)
+    document, constraints = _document(body), object_of(body, "constraints")
+    plan = routed(
+        request, body | {"modality": constraints.get("modality"), "aspectRatio": constraints.get("aspectRatio")}
+    )
+    if isinstance(plan, dict):
+        return data(_freestyle(text_of(body, "brief"), constraints, document))
+    return data(_form_answer(plan, document))
+
+
+async def confirm(request: Request) -> Response:
+    """Start the run a person has agreed to."""
+    body, world, caller = await read_object(request), world_of(request), caller_of(request)
+    mode = body.get("mode", "app")
+    if mode == "app":
+        offered = world.catalogue.find(str(body.get("appId")), caller.workspace.slug)
+        if offered is None:
+            raise not_found("App")
+        run = start(
+            world,
+            caller=caller,
+            offered=offered,
+            inputs=body.get("inputs"),
+            labels=body.get("outputs") or None,
+            webhook=body.get("webhookUrl"),
+        )
+        await late_or_lost(request, run)
+        rationale = str(body.get("rationale") or "Confirmed by the user.")
+        chosen = {"appId": offered.app_id, "name": offered.app.name, "rationale": rationale}
+        return data(
+            {"mode": "app", "runId": run.run_id, "selectedApp": chosen, "draftedInputs": run.inputs}, status=202
+        )
+    if mode != "freestyle":
+        raise invalid("Invalid request", problem("mode", "invalid_option", "mode must be app or freestyle."))
+    recipe = object_of(body, "freestyleRecipe")
+    modality = "video" if recipe.get("modality") == "video" else "image"
+    variants = [variant for variant in recipe.get("variants") or [] if isinstance(variant, dict)]
+    offered = models.as_app(models.FREESTYLE + modality)
+    if offered is None or not variants:
+        raise invalid("Invalid request", problem("freestyleRecipe", "invalid_type", "It needs variants."))
+    inputs = _recipe_inputs(variants[0])
+    run = start(world, caller=caller, offered=offered, inputs=inputs, webhook=body.get("webhookUrl"), kind="freestyle")
+    await late_or_lost(request, run)
+    counts = {"numVariants": len(variants), "submittedCount": 1, "failedCount": 0}
+    return data({"mode": "freestyle", "runId": run.run_id, "mediaType": modality, **counts}, status=202)
+
+
+async def auto_generate(request: Request) -> Response:
+    """Run what a brief asks for, or offer the apps to choose from."""
+    body, world = await read_object(request), world_of(request)
+    document = _document(body)
+    plan = routed(request, body)
+    if isinstance(plan, dict):
+        return data(
+            {"status": "needs_choice", "reason": plan.get("reason", "The brief is not clear."), "candidates": []},
+            status=202,
+        )
+    for ask in list(plan.asked):
+        if found := _from_document(document, ask["name"]):
+            plan.drafted[ask["name"]] = found
+            plan.asked.remove(ask)
+    if plan.asked:
+        candidate = {
+            "appId": plan.offered.app_id,
+            "name": plan.offered.app.name,
+            "description": plan.offered.app.description,
+            "missingRequiredInputs": [ask["name"] for ask in plan.asked],
+            "draftableInputs": plan.drafted,
+        }
+        reason = "The app needs what the document does not have."
+        return data({"status": "needs_choice", "reason": reason, "candidates": [candidate]}, status=202)
+    run = start(
+        world, caller=caller_of(request), offered=plan.offered, inputs=plan.drafted, webhook=body.get("webhookUrl")
+    )
+    answer = {"status": "started", "runId": run.run_id, "mode": "app", "selectedApp": plan.selected()}
+    return data(answer | {"draftedInputs": plan.drafted}, status=202)
+
+
+def _document(body: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(body.get("document"), dict):
+        raise invalid("Invalid request", problem("document", "invalid_type", "document must be an object."))
+    return object_of(body, "document")
+
+
+def _form_answer(plan: routing.Plan, document: dict[str, Any]) -> dict[str, Any]:
+    offered = plan.offered
+    parameters = {ask["name"]: ask["question"] for ask in plan.asked}
+    by_name = {(parameter.key or parameter.name): parameter for parameter in offered.app.parameters}
+    form = [
+        _field(by_name[name], question, document) | {"name": name}
+        for name, question in parameters.items()
+        if name in by_name
+    ]
+    labels = list(dict.fromkeys(output.label for output in offered.app.outputs))
+    if len(labels) > 1:
+        form.append(
+            {
+                "kind": "multiSelect",
+                "name": OUTPUTS,
+                "question": "Which outputs?",
+                "options": labels,
+                "max": len(labels),
+            }
+        )
+    price = sum(offered.credits_for(output.type) for output in offered.app.outputs)
+    return {
+        "mode": "app",
+        "selectedApp": plan.selected()
+        | {"description": offered.app.description, "schema": offered.detail["parameters"]},
+        "draftedInputs": {name: {"value": value, "source": "agent_creative"} for name, value in plan.drafted.items()},
+        "form": form,
+        "warnings": plan.warnings,
+        "estimate": {
+            "credits": {"expected": price, "min": round(price * 0.85, 2), "max": round(price * 1.4, 2)},
+            "manageUrl": None,
+        },
+    }
+
+
+def _field(parameter: Parameter, question: str, document: dict[str, Any]) -> dict[str, Any]:
+    shown: dict[str, Any] = {"kind": "text", "name": parameter.name, "question": question}
+    if parameter.type == "options":
+        shown |= {"kind": "select", "options": list(parameter.options)}
+    elif parameter.type == "url":
+        kind = parameter.accept[0] if parameter.accept else "image"
+        shown["kind"] = kind
+        if found := _from_document(document, kind):
+            shown["suggestedDefault"] = {"source": "doc", "value": found, "label": "From this document"}
+    else:
+        shown["placeholder"] = parameter.description or ""
+    return shown
+
+
+def _from_document(document: dict[str, Any], name: str) -> str | None:
+    """Return the first web address in a document, if something that takes a file is asked for."""
+    if not any(word in name.lower() for word in ("image", "video", "url")):
+        return None
+    return next((str(value) for value in document.values() if str(value).startswith(("http://", "https://"))), None)
+
+
+def _freestyle(brief: str, constraints: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    modality = "video" if constraints.get("modality") == "video" else "image"
+    picture = _from_document(document, "image")
+    variant = {
+        f"{modality}Model": "nano-banana-pro" if modality == "image" else "kling-v25-text-to-video",
+        f"{modality}Params": {
+            "imageUrls": [picture] if picture else [],
+            "aspectRatio": constraints.get("aspectRatio") or "1:1",
+        },
+        "prompt": brief,
+        "styleHint": "editorial",
+    }
+    return {
+        "mode": "freestyle",
+        "freestylePlan": {"modality": modality, "rationale": "No app fits.", "variants": [variant]},
+        "estimate": {"credits": None, "manageUrl": None},
+    }
+
+
+def _recipe_inputs(variant: dict[str, Any]) -> dict[str, Any]:
+    params = variant.get("imageParams") or variant.get("videoParams") or {}
+    params = params if isinstance(params, dict) else {}
+    inputs: dict[str, Any] = {"prompt": str(variant.get("prompt") or "")}
+    if isinstance(params.get("imageUrls"), list):
+        inputs["imageUrls"] = params["imageUrls"]
+    if params.get("aspectRatio") in models.SHAPES:
+        inputs["aspectRatio"] = params["aspectRatio"]
+    return inputs
+
+
+routes = [
+    Route("/v1/content/preview-run", preview, methods=["POST"]),
+    Route("/v1/content/run", confirm, methods=["POST"]),
+    Route("/v1/content/auto-generate", auto_generate, methods=["POST"]),
+]

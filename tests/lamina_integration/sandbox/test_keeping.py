@@ -1,0 +1,54 @@
+"""What survives a restart, and who may use a data folder."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from lamina_integration.sandbox import Sandbox
+from tests.lamina_integration.sandbox.conftest import photo, run_of, started, uploaded
+
+
+def client_of(lamina: Sandbox) -> httpx.Client:
+    return httpx.Client(base_url=lamina.url, headers={"x-api-key": lamina.api_key}, timeout=20)
+
+
+def test_runs_uploads_keys_and_credits_survive_a_restart(tmp_path: Path) -> None:
+    with Sandbox(data=tmp_path, manual=True, plain_media=True) as lamina, client_of(lamina) as api:
+        upload = uploaded(api, photo())
+        done = started(api, inputs={"Style": "Ghibli", "Upload": upload})
+        lamina.finish()
+        waiting = started(api, inputs={"Style": "Ghibli", "Upload": upload})
+        before = (run_of(api, done), api.get("/v1/webhooks/signing-key").json(), lamina.ledger())
+    with Sandbox(data=tmp_path, manual=True, plain_media=True) as lamina, client_of(lamina) as api:
+        old, new = before[0], run_of(api, done)
+        assert new | {"outputs": []} == old | {"outputs": []}
+        assert httpx.get(new["outputs"][0]["value"]).status_code == 200
+        assert api.get("/v1/webhooks/signing-key").json() == before[1]
+        ledger = lamina.ledger()
+        assert [start["runId"] for start in ledger["starts"]] == [done, waiting]
+        assert ledger["credits"] == before[2]["credits"]
+        assert run_of(api, waiting)["status"] == "queued"
+        lamina.finish()
+        assert run_of(api, waiting)["status"] == "completed"
+        assert [item["runId"] for item in api.get("/v1/runs").json()["data"]] == [waiting, done]
+
+
+def test_reset_forgets_what_was_kept(tmp_path: Path) -> None:
+    with Sandbox(data=tmp_path, manual=True, plain_media=True) as lamina, client_of(lamina) as api:
+        started(api)
+        lamina.reset()
+    with Sandbox(data=tmp_path) as lamina:
+        assert lamina.ledger()["runs"] == []
+
+
+def test_folder_is_one_stand_in_s_at_a_time(tmp_path: Path) -> None:
+    with Sandbox(data=tmp_path), pytest.raises(BlockingIOError), Sandbox(data=tmp_path):
+        pytest.fail("two stand-ins wrote into one folder")
+
+
+def test_nothing_is_left_behind_without_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with Sandbox(manual=True):
+        assert list(tmp_path.iterdir())
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,241 @@
+"""The operations beyond apps and runs: briefs, models, publishing, what was made, the account."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from lamina_integration.sandbox import Sandbox
+from tests.lamina_integration.sandbox.conftest import CARTOONIFY, MOOD_BOARD, PREMIUM, run_of, started
+
+PHOTO = "https://shop.example/mug.jpg"
+
+
+def posted(api: httpx.Client, path: str, **body: Any) -> dict[str, Any]:
+    answer = api.post(path, json=body)
+    assert answer.is_success, answer.text
+    return dict(answer.json()["data"])
+
+
+def test_own_document_names_all_47_operations(api: httpx.Client, lamina: Sandbox) -> None:
+    document = httpx.get(f"{lamina.url}/openapi.json").json()
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == 47
+    assert all(operation["summary"] for operation in operations)
+
+
+def test_discover_ranks_apps_and_keeps_to_the_constraints(api: httpx.Client) -> None:
+    constraints = {"maxCredits": 150, "outputFormat": "video/mp4"}
+    answer = posted(api, "/v1/apps/discover", intent="product video advertisement", constraints=constraints, limit=1)
+    (match,) = answer["matches"]
+    assert (match["name"], answer["intent"]["medium"]) == ("Performance Marketing Video (V3) Sample", "video")
+    assert 0 < match["relevanceScore"] < 1
+    assert api.post("/v1/apps/discover", json={}).status_code == 400
+
+
+def test_workflow_names_the_nodes(api: httpx.Client) -> None:
+    answer = api.get(f"/v1/apps/{MOOD_BOARD}/workflow").json()["data"]
+    assert (len(answer["nodes"]), len(answer["edges"])) == (4, 3)
+
+
+def test_brief_comes_to_each_kind_of_answer(lamina: Sandbox, api: httpx.Client) -> None:
+    needs = posted(api, "/v1/content/create", brief="Catalogue views of a garment in the studio")
+    assert (needs["status"], needs["selectedApp"]["appId"]) == ("needs_input", PREMIUM)
+    assert [ask["name"] for ask in needs["askUser"]] == ["front_image_url", "back_image_url"]
+    assert needs["draftedInputs"]["location_text"] == "Studio"
+    ran = posted(api, "/v1/content/create", brief="A cartoon portrait in the Ghibli style", inputs={"Hat": "red"})
+    assert (ran["status"], ran["draftedInputs"]) == ("ran", {"Style": "Ghibli"})
+    assert ran["warnings"][0]["field"] == "Hat"
+    assert run_of(api, ran["runId"])["workflowId"] == CARTOONIFY
+    assert posted(api, "/v1/content/create", brief="mug")["status"] == "needs_clarification"
+    assert posted(api, "/v1/content/create", brief="zebra crossing quietly")["status"] == "unmatched"
+    assert len(lamina.ledger()["starts"]) == 1
+
+
+def test_plan_starts_nothing(lamina: Sandbox, api: httpx.Client) -> None:
+    plan = posted(api, "/v1/content/plan", brief="anything", appId=MOOD_BOARD, inputs={"your_product_image_url": PHOTO})
+    assert (plan["status"], plan["askUser"]) == ("plan", [])
+    assert plan["draftedInputs"]["product_text"] == "anything"
+    assert api.post("/v1/content/plan", json={"brief": "x", "appId": "none"}).status_code == 404
+    assert lamina.ledger()["starts"] == []
+
+
+def test_batch_fails_item_by_item(api: httpx.Client) -> None:
+    items = [
+        {"brief": "A cartoon, Ghibli", "appId": CARTOONIFY},
+        {"brief": "A cartoon", "appId": CARTOONIFY},
+        {"brief": "x", "appId": "none"},
+    ]
+    answer = posted(api, "/v1/content/batch", items=items)
+    assert (answer["total"], answer["queued"], answer["failed"]) == (3, 1, 2)
+    assert [item["status"] for item in answer["items"]] == ["queued", "failed", "failed"]
+    for count in (0, 11):
+        assert api.post("/v1/content/batch", json={"items": items[:1] * count}).status_code == 400
+
+
+def test_concepts_and_scores_start_nothing(lamina: Sandbox, api: httpx.Client) -> None:
+    assert len(posted(api, "/v1/content/brief", goal="Sell mugs", count=2)["concepts"]) == 2
+    assert posted(api, "/v1/content/score")["scores"] == []
+    started(api)
+    lamina.finish()
+    (score,) = posted(api, "/v1/content/score", limit=5)["scores"]
+    assert 0 <= score["overallScore"] <= 100
+
+
+def test_preview_is_a_form_and_confirming_runs_it(lamina: Sandbox, api: httpx.Client) -> None:
+    preview = posted(
+        api, "/v1/content/preview-run", brief="product shots with a mood board", document={"cover": PHOTO},
+        constraints={"aspectRatio": "16:9"},
+    )  # fmt: skip
+    assert preview["draftedInputs"]["ai_designer_aspect_ratio"] == {"value": "16:9", "source": "agent_creative"}
+    fields = {field["name"]: field for field in preview["form"]}
+    assert fields["your_product_image_url"]["suggestedDefault"]["value"] == PHOTO
+    assert fields["__outputs"]["kind"] == "multiSelect"
+    agreed = {"inputs": {"your_product_image_url": PHOTO}, "outputs": ["Hero Shot"]}
+    confirmed = posted(api, "/v1/content/run", mode="app", appId=MOOD_BOARD, **agreed)
+    assert len(run_of(api, confirmed["runId"])["outputs"]) == 1
+
+
+def test_freestyle_run_is_read_at_its_own_address(lamina: Sandbox, api: httpx.Client) -> None:
+    preview = posted(api, "/v1/content/preview-run", brief="zebra crossing quietly", document={})
+    assert preview["mode"] == "freestyle"
+    run_id = posted(api, "/v1/content/run", mode="freestyle", freestyleRecipe=preview["freestylePlan"])["runId"]
+    lamina.finish()
+    assert api.get(f"/v1/freestyle/{run_id}").json()["data"]["status"] == "completed"
+    assert api.get(f"/v1/runs/{run_id}").status_code == 404
+    assert api.get(f"/v1/generate/runs/{run_id}").status_code == 404
+
+
+def test_auto_generate_uses_what_the_document_has(api: httpx.Client) -> None:
+    brief = "product shots with a mood board"
+    answer = posted(api, "/v1/content/auto-generate", brief=brief, document={"cover": PHOTO})
+    assert (answer["status"], answer["draftedInputs"]["your_product_image_url"]) == ("started", PHOTO)
+    choice = posted(api, "/v1/content/auto-generate", brief=brief, document={})
+    assert choice["candidates"][0]["missingRequiredInputs"] == ["your_product_image_url"]
+
+
+def test_models_are_listed_and_described(api: httpx.Client) -> None:
+    images, videos = (api.get(f"/v1/models/{kind}").json()["data"] for kind in ("image", "video"))
+    assert {model["modality"] for model in images} == {"image"}
+    assert "veo3-keyframe-to-video" in [model["id"] for model in videos]
+    for path in ("/v1/models/nano-banana-pro", "/v1/models/image/nano-banana-pro"):
+        assert api.get(path).json()["data"]["paramSchema"]["aspectRatio"]["type"] == "enum"
+    assert api.get("/v1/models/video/nano-banana-pro").status_code == 404
+
+
+def test_model_run_has_one_output_and_its_own_shape(lamina: Sandbox, api: httpx.Client) -> None:
+    params = {"aspectRatio": "16:9"}
+    begun = posted(api, "/v1/generate/image", model="ideogram-v3", prompt="A mug", params=params)
+    assert begun["resolvedParams"] == {"aspectRatio": "16:9", "seed": 0, "prompt": "A mug"}
+    lamina.finish()
+    run = api.get(f"/v1/generate/runs/{begun['runId']}").json()["data"]
+    assert (run["status"], run["model"], run["output"]["type"]) == ("completed", "ideogram-v3", "image")
+    assert httpx.get(run["output"]["url"]).status_code == 200
+    assert api.get(f"/v1/runs/{begun['runId']}").status_code == 404
+    assert api.get("/v1/runs").json()["data"] == []
+
+
+def test_model_s_problems_are_nested_by_field(api: httpx.Client) -> None:
+    params = {"aspectRatio": "7:3", "cfgScale": 3, "bogus": 1}
+    answer = api.post("/v1/generate/video", json={"model": "kling-v25-text-to-video", "params": params})
+    errors = answer.json()["details"]["details"]["errors"]
+    assert [(error["field"], error["error"]) for error in errors] == [
+        ("aspectRatio", "not_allowed"),
+        ("cfgScale", "out_of_range"),
+        ("bogus", "unknown_field"),
+        ("prompt", "required"),
+    ]
+    assert api.post("/v1/generate/image", json={"model": "none"}).status_code == 404
+
+
+def test_publishing_fails_channel_by_channel_and_is_remembered(lamina: Sandbox, api: httpx.Client) -> None:
+    channels = api.get("/v1/publishing/channels").json()["data"]
+    answer = posted(
+        api,
+        "/v1/publishing/publish",
+        accountIds=[channel["id"] for channel in channels],
+        imageUrl=PHOTO,
+        caption="New.",
+    )
+    assert answer["summary"] == {"total": 3, "success": 2, "failed": 1}
+    history = api.get("/v1/publishing/history", params={"status": "failed"}).json()["data"]
+    assert [(item["platform"], item["error"]) for item in history] == [("tiktok", "This channel takes video only")]
+    lamina.set(legacy=["publish-docs"])
+    again = posted(api, "/v1/publishing/publish", accountIds=[channels[0]["id"]], caption="New.")
+    assert again["results"][0]["status"] == "published"
+    assert "summary" not in again
+    assert api.post("/v1/publishing/publish", json={"accountIds": [channels[0]["id"]]}).status_code == 400
+
+
+def test_transferred_file_has_an_address_of_its_own(lamina: Sandbox, api: httpx.Client) -> None:
+    source = f"{lamina.url}/samples/product.jpg"
+    copy = posted(api, "/v1/publishing/transfer-asset", sourceUrl=source, mediaType="image")
+    assert httpx.get(copy["cdnUrl"]).content == httpx.get(source).content
+    assert copy["url"] == copy["cdnUrl"]
+    gone = {"sourceUrl": f"{lamina.url}/assets/none/a.jpg", "mediaType": "image"}
+    assert api.post("/v1/publishing/transfer-asset", json=gone).status_code == 400
+
+
+def test_what_runs_made_is_listed(lamina: Sandbox, api: httpx.Client, stranger: httpx.Client) -> None:
+    run_id = started(api)
+    lamina.finish()
+    (made,) = api.get("/v1/assets", params={"runId": run_id, "outputType": "image"}).json()["data"]
+    assert made["cdnUrl"] == run_of(api, run_id)["outputs"][0]["value"]
+    assert api.get(f"/v1/assets/{made['id']}").json()["data"] == made
+    assert stranger.get(f"/v1/assets/{made['id']}").status_code == 404
+    assert api.get("/v1/assets", params={"outputType": "text"}).json()["pagination"]["total"] == 0
+    assert api.get("/v1/assets", params={"outputType": "smell"}).status_code == 400
+
+
+def test_brand_is_unknown_until_something_was_made(lamina: Sandbox, api: httpx.Client) -> None:
+    empty = {"brandDna": None, "guidance": None, "topPatterns": None}
+    assert api.get("/v1/intelligence/brand-context").json()["data"] == empty
+    run_id = started(api)
+    lamina.finish()
+    known = api.get("/v1/intelligence/brand-context").json()["data"]
+    assert known["topPatterns"]["topItems"][0]["id"] == run_id
+
+
+def test_predictions_recommendations_and_trends_are_there(api: httpx.Client) -> None:
+    concept = {"concept": "Mug in the rain", "platform": "instagram", "modality": "image"}
+    prediction = posted(api, "/v1/intelligence/predict", **concept)
+    figures = ("trendAlignment", "brandFit", "performancePrediction", "fatigueRisk", "confidence")
+    assert all(0 <= prediction[name] <= 1 for name in figures)
+    assert len(api.get("/v1/intelligence/recommendations", params={"limit": 1}).json()["data"]) == 1
+    assert api.get("/v1/intelligence/trends").json()["data"]["topPatterns"]
+    assert api.post("/v1/intelligence/predict", json={}).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/v1/templates", "/v1/brand-profiles", "/v1/campaigns"])
+def test_short_lists_have_ids_and_names(api: httpx.Client, path: str) -> None:
+    assert all(item["id"] and item["name"] for item in api.get(path).json()["data"])
+
+
+def test_template_is_found_by_its_id(api: httpx.Client) -> None:
+    first = api.get("/v1/templates").json()["data"][0]
+    assert api.get(f"/v1/templates/{first['id']}").json()["data"] == first
+    assert api.get("/v1/templates/none").json()["error"] == "Template not found"
+
+
+def test_account_is_the_key_s_workspace(api: httpx.Client, stranger: httpx.Client) -> None:
+    mine, theirs = (client.get("/v1/account").json()["data"] for client in (api, stranger))
+    assert (mine["workspace"]["slug"], theirs["workspace"]["slug"]) == ("example-shop", "other-shop")
+    named = {"x-workspace-id": mine["workspace"]["id"]}
+    assert api.get("/v1/apps", headers=named).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("legacy", "told"),
+    [("execution-id", "executionId"), ("string-details", "details"), ("minimal-errors", "error")],
+)
+def test_old_shapes_can_be_had(lamina: Sandbox, api: httpx.Client, legacy: str, told: str) -> None:
+    lamina.set(legacy=[legacy])
+    if legacy == "execution-id":
+        answer = api.post(f"/v1/apps/{CARTOONIFY}/runs", json={"inputs": {"Style": "Ghibli"}}).json()["data"]
+        assert told in answer
+        assert "runId" not in answer
+    else:
+        body = api.post(f"/v1/apps/{CARTOONIFY}/runs", json={"inputs": {}}).json()
+        assert told in body
+        assert (isinstance(body["details"][0], str)) is (legacy == "string-details")
+        assert ("code" in body) is (legacy != "minimal-errors")
