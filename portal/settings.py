@@ -218,6 +218,7 @@ def media_storage(url: str) -> dict[str, object]:
                 "querystring_auth": True,
                 "querystring_expire": 600,
                 "file_overwrite": False,
+                "max_memory_size": 1024**2,  # beyond that an opened file is kept on disk
                 **options,
             },
         }
@@ -228,6 +229,12 @@ STORAGES = {
     "default": media_storage(MEDIA_STORAGE_URL),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# First of all the one that refuses what no limit allows before it is read, whatever view it is for.
+FILE_UPLOAD_HANDLERS = [
+    "portal.media.receiving.BoundedUploadHandler",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 MEDIA_MAX_IMAGE_BYTES = 25 * 1024**2
 MEDIA_MAX_VIDEO_BYTES = 200 * 1024**2
 MEDIA_MAX_PIXELS = 50_000_000
@@ -273,13 +280,16 @@ LANGUAGES = [("en", "English")]
 
 # Security
 
+# Media in S3-compatible storage comes from its own address, by links that end after ten minutes.
+MEDIA_ORIGINS = env.list("MEDIA_ORIGINS", default=[])
+
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
         "script-src": [SELF],
         "style-src": [SELF],
-        "img-src": [SELF, "data:", "blob:"],
-        "media-src": [SELF, "blob:"],
+        "img-src": [SELF, "data:", "blob:", *MEDIA_ORIGINS],
+        "media-src": [SELF, "blob:", *MEDIA_ORIGINS],
         "object-src": [NONE],
         "base-uri": [SELF],
         "frame-ancestors": [NONE],

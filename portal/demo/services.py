@@ -36,6 +36,7 @@ def environment(options: Options, kept: Kept, *, inherited: Mapping[str, str]) -
         "PORTAL_PUBLIC_URL": f"http://{HOST}:{options.port}",
         "ALLOWED_HOSTS": f"localhost,{HOST},[::1]",
         "MEDIA_STORAGE_URL": f"file://{data / 'media'}",
+        "MEDIA_ORIGINS": "",
         "EMAIL_URL": "consolemail://",
         "SENTRY_DSN": "",
         "DJANGO_SETTINGS_MODULE": "portal.settings",

@@ -35,4 +35,5 @@ class ForgivingRedisCache(RedisCache):
     add = _forgiving("add", lambda *args, **kwargs: True)
     touch = _forgiving("touch", lambda *args, **kwargs: False)
     delete = _forgiving("delete", lambda *args, **kwargs: False)
+    incr = _forgiving("incr", lambda key, delta=1, version=None: delta)
     has_key = _forgiving("has_key", lambda *args, **kwargs: False)
