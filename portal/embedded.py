@@ -49,7 +49,7 @@ def locked(data_dir: Path) -> Iterator[int]:
     ended too, even if this process is killed.
     """
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (data_dir / "lock").open("a")
     except OSError as error:
         raise EmbeddedServerError(

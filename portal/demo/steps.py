@@ -33,12 +33,11 @@ def manage(*arguments: str) -> list[str]:
     return [sys.executable, str(ROOT / "manage.py"), *arguments]
 
 
-def steps(*, data: Path, apps: Path | None) -> tuple[Step, Step, Step]:
+def steps(*, data: Path) -> tuple[Step, Step, Step]:
     """Return the steps: the database's tables, the static files, the demo's people and apps."""
     lock = ROOT / "requirements.lock"
     database = data / "portal.sqlite3"
     migrations = (lock, *ROOT.glob("portal/*/migrations"))
-    offered = (ROOT / "lamina_integration" / "sandbox", *((apps,) if apps else ()))
     return (
         Step(name="migrate", command=manage("migrate", "-v", "0"), sources=migrations, product=database),
         Step(
@@ -50,7 +49,7 @@ def steps(*, data: Path, apps: Path | None) -> tuple[Step, Step, Step]:
         Step(
             name="demo_data",
             command=manage("demo_data"),
-            sources=(*migrations, *offered, *ROOT.glob("portal/*/management/commands/demo_data.py")),
+            sources=(*migrations, *ROOT.glob("portal/*/management/commands/demo_data.py")),
             product=database,
         ),
     )

@@ -53,7 +53,7 @@ def start(family: Family, services: Mapping[str, Service], options: Options, kep
     """Bring everything up; returns once all of it answers."""
     say(f"Starting the portal, with its data in {options.data} ...")
     done = Done(options.data)
-    migrate, collectstatic, demo_data = steps(data=options.data, apps=options.apps)
+    migrate, collectstatic, demo_data = steps(data=options.data)
     due = [step for step in (migrate, collectstatic) if done.is_due(step)]
     demo_data_due = migrate in due or done.is_due(demo_data)
 

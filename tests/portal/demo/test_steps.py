@@ -36,14 +36,8 @@ def test_unreadable_memory_means_that_all_is_due(tmp_path: Path) -> None:
     assert Done(tmp_path).is_due(step)
 
 
-def test_another_folder_of_apps_makes_the_demo_data_due(tmp_path: Path) -> None:
-    (tmp_path / "apps").mkdir()
-    (tmp_path / "apps" / "mine.json").write_text("{}")
-    (tmp_path / "portal.sqlite3").touch()
-    migrate, _collectstatic, demo_data = steps(data=tmp_path, apps=None)
-    done = Done(tmp_path)
-    done.mark(migrate)
-    done.mark(demo_data)
-    migrate, _collectstatic, demo_data = steps(data=tmp_path, apps=tmp_path / "apps")
-    assert not done.is_due(migrate)
-    assert done.is_due(demo_data)
+def test_steps_name_sources_that_exist_and_products_in_the_data_folder(tmp_path: Path) -> None:
+    for step in steps(data=tmp_path):
+        assert step.sources
+        assert all(source.exists() for source in step.sources), step.name
+        assert step.product.is_relative_to(tmp_path)
