@@ -182,10 +182,18 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+# The lanes of the workers: what a person waits for, copies of large files, and everything else. `batch`
+# is served too, for runs that nobody watches.
+CELERY_TASK_ROUTES = {
+    "portal.runs.tasks.send_run": {"queue": "interactive"},
+    "portal.runs.tasks.cancel_run": {"queue": "interactive"},
+    "portal.runs.tasks.copy_output": {"queue": "media"},
+    "portal.*": {"queue": "tracking"},
+}
 # Sweeps only: each looks in the database for rows that should have moved and nudges them, so an empty
 # queue costs one interval and never any work. A sweep that waited too long gives way to the next.
 CELERY_BEAT_SCHEDULE = {
-    name: {"task": task, "schedule": seconds, "options": {"queue": "tracking", "expires": seconds * 2}}
+    name: {"task": task, "schedule": seconds, "options": {"expires": seconds * 2}}
     for name, task, seconds in [
         ("sweep", "portal.runs.tasks.sweep", 3.0),
         ("track-runs", "portal.runs.tasks.track_runs", 4.0),

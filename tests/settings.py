@@ -16,6 +16,7 @@ _cleanup = ExitStack()
 atexit.register(_cleanup.close)
 _data = Path(_cleanup.enter_context(tempfile.TemporaryDirectory(prefix="portal-test-", ignore_cleanup_errors=True)))
 
+(_data / "static").mkdir()
 os.environ["DATA_DIR"] = str(_data)
 os.environ["PORTAL_ENV"] = "development"
 os.environ.pop("PORTAL_PUBLIC_URL", None)

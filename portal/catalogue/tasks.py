@@ -15,14 +15,14 @@ from portal.workspaces.tasks import nudge
 logger = logging.getLogger(__name__)
 
 
-@celery.task(queue="tracking")
+@celery.task
 def refresh_schemas() -> None:
     """Look at every pinned app's schema again; one that cannot be fetched never stops the others."""
     for app in App.objects.filter(pins__is_offered=True).distinct():
         nudge(refresh_app, app.pk)
 
 
-@celery.task(queue="tracking")
+@celery.task
 def refresh_app(app_id: int) -> None:
     """Look at one app's schema and estimate again, with a key of a workspace that has pinned it."""
     app = App.objects.get(pk=app_id)

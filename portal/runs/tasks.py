@@ -18,14 +18,14 @@ from portal.workspaces.tasks import nudge, refresh_balance
 logger = logging.getLogger(__name__)
 
 
-@celery.task(queue="interactive")
+@celery.task
 def send_run(run_id: str) -> None:
     """Send one waiting run to Lamina."""
     submit.send(uuid.UUID(run_id))
     after_news(uuid.UUID(run_id))
 
 
-@celery.task(queue="interactive")
+@celery.task
 def cancel_run(run_id: str) -> None:
     """Tell Lamina to stop a run; the sweep asks again while it goes on."""
     try:
@@ -35,7 +35,7 @@ def cancel_run(run_id: str) -> None:
     after_news(uuid.UUID(run_id))
 
 
-@celery.task(queue="tracking")
+@celery.task
 def apply_delivery(delivery_id: int, run_id: str) -> None:
     """Apply one stored delivery."""
     try:
@@ -49,19 +49,19 @@ def apply_delivery(delivery_id: int, run_id: str) -> None:
     after_news(uuid.UUID(run_id))
 
 
-@celery.task(queue="tracking")
+@celery.task
 def refresh_signing_keys() -> None:
     """Fetch the keys that Lamina signs with."""
     inbox.refresh_keys()
 
 
-@celery.task(queue="media")
+@celery.task
 def copy_output(output_id: int) -> None:
     """Copy one output into the portal's own storage."""
     copies.copy_output(output_id)
 
 
-@celery.task(queue="tracking")
+@celery.task
 def sweep() -> None:
     """Find rows that should have moved and nudge them."""
     if inbox.knows_no_keys():
@@ -77,7 +77,7 @@ def sweep() -> None:
         nudge(copy_output, output_id)
 
 
-@celery.task(queue="tracking")
+@celery.task
 def track_runs() -> None:
     """Ask Lamina about the runs it is time to ask about; one at a time, however many workers there are."""
     if not cache.add("tracking", True, 120):

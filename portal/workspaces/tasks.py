@@ -21,7 +21,7 @@ def nudge(task: Task, *args: object) -> None:
         logger.warning("broker is away task=%s error=%s", task.name, error)
 
 
-@celery.task(queue="tracking")
+@celery.task
 def refresh_balance(workspace_id: int) -> None:
     """Ask Lamina how many credits a workspace has left."""
     try:
@@ -30,7 +30,7 @@ def refresh_balance(workspace_id: int) -> None:
         logger.info("balance not refreshed workspace=%d error=%s", workspace_id, error)
 
 
-@celery.task(queue="tracking")
+@celery.task
 def refresh_credits() -> None:
     """Ask for every workspace's credits."""
     for workspace_id in Workspace.objects.values_list("pk", flat=True):

@@ -1,0 +1,90 @@
+"""Pinning apps: from the command line, in the admin site, and what follows when a schema changes."""
+
+from collections.abc import Callable
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from lamina_integration.sandbox import Sandbox
+from portal.catalogue.models import App, PinnedApp, SchemaVersion
+from portal.catalogue.schemas import remember
+from portal.catalogue.tasks import refresh_app
+from portal.workspaces.models import User, Workspace
+from tests.conftest import POSTER
+from tests.factories import app_from, detail
+
+
+def test_command_pins_an_app_with_its_schema_and_cost(workspace: Workspace, lamina: Sandbox) -> None:
+    out = StringIO()
+    call_command("pin_app", POSTER, "--capability", "image", "--workspace", "demo", stdout=out)
+    pinned = PinnedApp.objects.get()
+    assert (pinned.app.name, pinned.capability) == ("Poster", "image")
+    assert pinned.app.schema is not None
+    assert pinned.app.credits_expected is not None
+    assert "Poster is offered in Northwind Goods" in out.getvalue()
+
+
+def test_pinning_again_moves_the_app_and_makes_no_second(workspace: Workspace, lamina: Sandbox) -> None:
+    for capability in ("image", "video"):
+        call_command("pin_app", POSTER, "--capability", capability, "--workspace", "demo", stdout=StringIO())
+    assert PinnedApp.objects.get().capability == "video"
+
+
+def test_command_says_in_one_line_what_is_wrong(workspace: Workspace, lamina: Sandbox) -> None:
+    with pytest.raises(CommandError, match="no workspace 'nowhere'"):
+        call_command("pin_app", POSTER, "--capability", "image", "--workspace", "nowhere")
+    with pytest.raises(CommandError, match="did not give the app unknown-app"):
+        call_command("pin_app", "unknown-app", "--capability", "image", "--workspace", "demo")
+    assert not App.objects.exists()
+
+
+def test_staff_pin_an_app_in_the_admin_site(
+    as_user: Callable[[User], Client], staff: User, workspace: Workspace, lamina: Sandbox
+) -> None:
+    post = {
+        "workspace": workspace.pk,
+        "lamina_id": POSTER,
+        "capability": "image",
+        "label": "Our posters",
+        "position": 3,
+        "is_offered": "on",
+    }
+    visitor = as_user(staff)
+    assert visitor.get("/admin/catalogue/pinnedapp/add/").status_code == 200
+    assert visitor.post("/admin/catalogue/pinnedapp/add/", post).status_code == 302
+    pinned = PinnedApp.objects.get()
+    assert (pinned.title, pinned.position, pinned.app.lamina_id) == ("Our posters", 3, POSTER)
+    assert visitor.get(f"/admin/catalogue/pinnedapp/{pinned.pk}/change/").status_code == 200
+
+
+def test_admin_says_at_once_when_lamina_has_no_such_app(
+    as_user: Callable[[User], Client], staff: User, workspace: Workspace, lamina: Sandbox
+) -> None:
+    post = {"workspace": workspace.pk, "lamina_id": "nope", "capability": "image", "position": 0}
+    page = as_user(staff).post("/admin/catalogue/pinnedapp/add/", post)
+    assert "Lamina did not give this app" in page.content.decode()
+    assert not PinnedApp.objects.exists()
+
+
+def test_schema_that_did_not_change_is_no_new_version(db: None) -> None:
+    document = detail({"id": "1", "name": "Brief", "type": "text"})
+    app = app_from(document)
+    remember(app, {**document, "description": "Other words", "capabilities": {"new": "member"}})
+    assert SchemaVersion.objects.count() == 1
+    remember(app, {**document, "parameters": []})
+    assert SchemaVersion.objects.count() == 2
+    app.refresh_from_db()
+    assert app.schema == SchemaVersion.objects.first()
+
+
+def test_app_that_cannot_be_refreshed_keeps_its_schema_and_says_so(workspace: Workspace, lamina: Sandbox) -> None:
+    call_command("pin_app", POSTER, "--capability", "image", "--workspace", "demo", stdout=StringIO())
+    app = App.objects.get()
+    lamina.set(server_errors=1.0)
+    refresh_app(app.pk)
+    before = app.schema
+    app.refresh_from_db()
+    assert app.schema == before
+    assert app.refresh_error
