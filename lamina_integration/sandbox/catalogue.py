@@ -19,7 +19,13 @@ from lamina_integration.wire import App
 
 BUILTIN = Path(__file__).parent / "apps"
 PLAYED_BY = "x-sandbox"
-KNOWN = {"seconds": (int, float), "credits": (int, float), "fail": str, "workspace": str, "modality": str}
+KNOWN: dict[str, Any] = {
+    "seconds": (int, float),
+    "credits": (int, float),
+    "fail": str,
+    "workspace": str,
+    "modality": str,
+}
 KNOWN |= {"aspect": str, "look": str, "capabilities": dict, "icon": str}
 CREDITS = {"image": 7.0, "video": 24.0, "audio": 4.0, "text": 1.0}
 

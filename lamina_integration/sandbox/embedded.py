@@ -117,7 +117,11 @@ class Sandbox:
         The kind is "genuine", "bad signature", "corrupt" or "stale".
         """
         run = self._run(run_id)
-        return self._do(_later(lambda: self._world.courier.prepared(run, {"data": run.as_wire()}, kind=kind)))
+        payload = {"data": run.as_wire()}
+        delivery: tuple[dict[str, str], bytes] = self._do(
+            _later(lambda: self._world.courier.prepared(run, payload, kind=kind))
+        )
+        return delivery
 
     def rotate_signing_key(self, *, keep_old: bool = True) -> None:
         """Sign with a new key from now on."""

@@ -50,10 +50,9 @@ class Gate:
             await visit.refuse(refusal, receive)
         except HTTPException as error:
             code = "NOT_FOUND" if error.status_code == 404 else "VALIDATION_ERROR"
-            refusal = Refusal(
-                status=error.status_code, code=code, message=error.detail, headers=dict(error.headers or {})
-            )
-            await visit.refuse(refusal, receive)
+            headers = dict(error.headers or {})
+            unserved = Refusal(status=error.status_code, code=code, message=error.detail, headers=headers)
+            await visit.refuse(unserved, receive)
         except ConnectionCut:
             visit.cut()
         finally:
@@ -134,7 +133,7 @@ class Visit:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             if self.is_api:
-                message = message | {"headers": [*message["headers"], *self._headers(message["headers"])]}
+                message = {**message, "headers": [*message["headers"], *self._headers(message["headers"])]}
         await self._send(message)
 
     async def refuse(self, refusal: Refusal, receive: Receive) -> None:

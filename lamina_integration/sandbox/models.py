@@ -165,7 +165,7 @@ def errors(model: Model, given: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _problem(facts: dict[str, Any], value: Any) -> dict[str, Any] | None:
     kind = facts["type"]
-    if kind == "enum" and value not in facts["values"]:
+    if kind == "enum" and str(value) not in facts["values"]:  # a command line sends 10 where "10" is meant
         return {"error": "not_allowed", "message": "Unsupported value.", "allowed": facts["values"]}
     if kind in ("number", "integer"):
         wanted = int if kind == "integer" else (int, float)

@@ -28,6 +28,11 @@ class Connection(H11Protocol):
         super().__init__(*args, **kwargs)
         self.app_state = {**self.app_state, "connection": self}
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is being answered on it."""
+        return self.cycle is None or self.cycle.response_complete
+
 
 class Server(uvicorn.Server):
     """One stand-in being served. It can leave its port and come back to it."""
@@ -111,7 +116,7 @@ class Server(uvicorn.Server):
         for server in self.servers:
             server.close()
         for connection in list(self.server_state.connections):
-            if connection.cycle is None or connection.cycle.response_complete:
+            if isinstance(connection, Connection) and connection.is_idle:
                 connection.transport.abort()
         if self._return:
             self._return.cancel()

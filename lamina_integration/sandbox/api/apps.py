@@ -48,7 +48,7 @@ async def get_app(request: Request) -> Response:
 async def estimate(request: Request) -> Response:
     """Return what a run of an app costs, whatever its inputs."""
     offered, workspace = offered_app(request), caller_of(request).workspace
-    breakdown = [
+    breakdown: list[dict[str, Any]] = [
         {"nodeId": node_id, "nodeType": NODES.get(output.type, "node"), "credits": offered.credits_for(output.type)}
         for node_id, output in zip(offered.node_ids(), offered.app.outputs, strict=True)
     ]
@@ -119,7 +119,8 @@ def capabilities(offered: OfferedApp) -> dict[str, Any]:
         "generationStepCount": len(kinds),
         "nodeTypes": sorted({NODES.get(kind, "node") for kind in kinds}),
     }
-    return own | offered.played.get("capabilities", {})
+    said: dict[str, Any] = offered.played.get("capabilities", {})
+    return own | said
 
 
 def _sample(offered: OfferedApp) -> str:

@@ -134,7 +134,7 @@ async def batch(request: Request) -> Response:
     items = body.get("items")
     if not isinstance(items, list) or not 1 <= len(items) <= MOST_ITEMS:
         raise invalid("Invalid batch", problem("items", "invalid_type", f"items must be a list of 1 to {MOST_ITEMS}."))
-    shared = {name: body[name] for name in ("brandProfileId", "campaignId") if name in body}
+    shared: dict[str, Any] = {name: body[name] for name in ("brandProfileId", "campaignId") if name in body}
     answers = [{"index": index} | _batched(request, item, shared) for index, item in enumerate(items)]
     failed = sum(answer["status"] == "failed" for answer in answers)
     return data(

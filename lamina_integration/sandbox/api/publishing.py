@@ -53,6 +53,9 @@ async def publish(request: Request) -> Response:
     accounts = body.get("accountIds")
     if not isinstance(accounts, list) or not accounts:
         raise invalid("Invalid request", problem("accountIds", "invalid_type", "accountIds must name a channel."))
+    for name in ("imageUrl", "videoUrl", "caption"):
+        if not isinstance(body.get(name), (str, type(None))):
+            raise invalid("Invalid request", problem(name, "invalid_type", f"{name} must be text."))
     if not any(isinstance(body.get(name), str) and body[name] for name in ("imageUrl", "videoUrl", "caption")):
         raise invalid("Invalid request", problem("imageUrl", "missing", "Send a picture, a video or a caption."))
     known = {channel["id"]: channel for channel in channels_of(slug)}

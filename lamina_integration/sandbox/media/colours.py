@@ -37,8 +37,8 @@ def palette(picture: Image.Image, count: int = 5) -> list[Colour]:
     small.thumbnail((64, 64))
     reduced = small.quantize(count, method=Image.Quantize.MEDIANCUT)
     values = reduced.getpalette() or []
-    order = sorted(reduced.getcolors() or [], reverse=True)
-    return [(values[i * 3], values[i * 3 + 1], values[i * 3 + 2]) for _, i in order] or [(200, 196, 190)]
+    places = [3 * place for _, place in sorted((count, int(str(index))) for count, index in reduced.getcolors() or [])]
+    return [(values[at], values[at + 1], values[at + 2]) for at in reversed(places)] or [(200, 196, 190)]
 
 
 def liveliest(colours: list[Colour]) -> Colour:

@@ -46,7 +46,8 @@ def first_frame(path: Path, target: Path) -> Path:
     try:
         with av.open(str(path)) as clip:
             frame = next(clip.decode(video=0))
-            frame.to_image().save(target, "JPEG", quality=90)
+            picture: Any = frame
+            picture.to_image().save(target, "JPEG", quality=90)
     except (av.error.FFmpegError, StopIteration, IndexError, OSError, ValueError) as error:
         raise Unmakeable("The source video could not be read") from error
     return target
@@ -71,6 +72,7 @@ def _eased(share: float) -> float:
 def _encode(frames: Iterator[Image.Image], path: Path, *, size: tuple[int, int]) -> None:
     import av  # takes memory, and most runs make no film
 
+    as_frame: Any = av.VideoFrame.from_image
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as film:
         stream: Any = film.add_stream("libx264", rate=RATE)
         stream.width, stream.height = size
@@ -78,7 +80,7 @@ def _encode(frames: Iterator[Image.Image], path: Path, *, size: tuple[int, int])
         # One thread and a short look-ahead: encoding takes tens of megabytes otherwise.
         stream.options = {"preset": "veryfast", "crf": "24", "threads": "1", "rc-lookahead": "8", "bf": "1"}
         for picture in frames:
-            for packet in stream.encode(av.VideoFrame.from_image(picture)):
+            for packet in stream.encode(as_frame(picture)):
                 film.mux(packet)
         for packet in stream.encode():
             film.mux(packet)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFilter
@@ -103,7 +104,8 @@ def _portrait() -> Image.Image:
     _shape(canvas, lambda d: d.ellipse((610, 640, 1190, 1420), fill=255), skin, 0.18)
     _shape(canvas, lambda d: d.chord((580, 560, 1220, 1240), 180, 360, fill=255), hair, 0.0)
     for x in (760, 980):
-        _shape(canvas, lambda d, x=x: d.ellipse((x, 1010, x + 56, 1070), fill=255), (50, 36, 34), 0.0)
+        eye = (x, 1010, x + 56, 1070)
+        _shape(canvas, partial(ImageDraw.ImageDraw.ellipse, xy=eye, fill=255), (50, 36, 34), 0.0)
     _shape(canvas, lambda d: d.chord((800, 1170, 1000, 1290), 0, 180, fill=255), (176, 88, 84), 0.0)
     return canvas
 
