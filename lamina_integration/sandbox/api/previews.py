@@ -14,7 +14,7 @@ from lamina_integration.sandbox.api.content import object_of, routed, text_of
 from lamina_integration.sandbox.api.runs import late_or_lost
 from lamina_integration.sandbox.api.starting import start
 from lamina_integration.sandbox.gate import caller_of, read_object, world_of
-from lamina_integration.sandbox.refusals import invalid, not_found, problem
+from lamina_integration.sandbox.refusals import Refusal, invalid, not_found, problem
 from lamina_integration.wire import Parameter
 
 OUTPUTS = "__outputs"
@@ -24,7 +24,7 @@ async def preview(request: Request) -> Response:
     """Return the plan for a field of a document, as a form; starts nothing."""
     body = await read_object(request)
     document, constraints = _document(body), object_of(body, "constraints")
-    plan = routed(
+    plan = _routed(
         request, body | {"modality": constraints.get("modality"), "aspectRatio": constraints.get("aspectRatio")}
     )
     if isinstance(plan, dict):
@@ -73,7 +73,7 @@ async def auto_generate(request: Request) -> Response:
     """Run what a brief asks for, or offer the apps to choose from."""
     body, world = await read_object(request), world_of(request)
     document = _document(body)
-    plan = routed(request, body)
+    plan = _routed(request, body)
     if isinstance(plan, dict):
         return data(
             {"status": "needs_choice", "reason": plan.get("reason", "The brief is not clear."), "candidates": []},
@@ -98,6 +98,16 @@ async def auto_generate(request: Request) -> Response:
     )
     answer = {"status": "started", "runId": run.run_id, "mode": "app", "selectedApp": plan.selected()}
     return data(answer | {"draftedInputs": plan.drafted}, status=202)
+
+
+def _routed(request: Request, body: dict[str, Any]) -> routing.Plan | dict[str, Any]:
+    """Return the plan for a brief; an app that is not there is one that does not fit."""
+    try:
+        return routed(request, body)
+    except Refusal as refusal:
+        if refusal.status != 404:
+            raise
+        return {"status": "unmatched", "reason": refusal.message}
 
 
 def _document(body: dict[str, Any]) -> dict[str, Any]:

@@ -112,6 +112,7 @@ def test_auto_generate_uses_what_the_document_has(api: httpx.Client) -> None:
     assert (answer["status"], answer["draftedInputs"]["your_product_image_url"]) == ("started", PHOTO)
     choice = posted(api, "/v1/content/auto-generate", brief=brief, document={})
     assert choice["candidates"][0]["missingRequiredInputs"] == ["your_product_image_url"]
+    assert posted(api, "/v1/content/auto-generate", brief=brief, document={}, appId="none")["candidates"] == []
 
 
 def test_models_are_listed_and_described(api: httpx.Client) -> None:
