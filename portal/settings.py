@@ -71,6 +71,7 @@ INSTALLED_APPS = [
     "portal.catalogue",
     "portal.runs",
     "portal.gallery",
+    "portal.operations",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -190,6 +191,7 @@ CELERY_TASK_ROUTES = {
     "portal.runs.tasks.copy_output": {"queue": "media"},
     "portal.*": {"queue": "tracking"},
 }
+LANES = ("interactive", "tracking", "batch", "media")
 # Sweeps only: each looks in the database for rows that should have moved and nudges them, so an empty
 # queue costs one interval and never any work. A sweep that waited too long gives way to the next.
 CELERY_BEAT_SCHEDULE = {
@@ -201,6 +203,15 @@ CELERY_BEAT_SCHEDULE = {
         ("refresh-credits", "portal.workspaces.tasks.refresh_credits", 600.0),
         ("refresh-signing-keys", "portal.runs.tasks.refresh_signing_keys", 1800.0),
     ]
+}
+# And a sign of life of every lane, so that one that has nothing to do is told from one that is stuck.
+CELERY_BEAT_SCHEDULE |= {
+    f"heartbeat-{lane}": {
+        "task": "portal.operations.tasks.beat_heart",
+        "schedule": 15.0,
+        "options": {"expires": 30, "queue": lane},
+    }
+    for lane in LANES
 }
 
 # Media: ours, private, on local disk or in S3-compatible storage
@@ -277,6 +288,13 @@ ACCOUNT_CHANGE_EMAIL = True
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 
+# Operations
+
+# What a monitor sends to read /metrics. Empty: only this machine itself may.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+# Less room than this in DATA_DIR is told as a trouble: two films on their way are as large.
+DISK_LOW_BYTES = 512 * 1024**2
+
 # Languages
 
 LANGUAGE_CODE = "en"
@@ -311,7 +329,7 @@ CSRF_COOKIE_HTTPONLY = True
 if PRODUCTION:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
-    SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+    SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True

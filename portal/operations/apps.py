@@ -1,0 +1,17 @@
+"""Django's registration of this room."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class OperationsConfig(AppConfig):
+    """The operations room."""
+
+    name = "portal.operations"
+    verbose_name = _("Operations")
+
+    def ready(self) -> None:
+        """Let workers leave signs of life."""
+        from portal.operations import heartbeat
+
+        heartbeat.connect()

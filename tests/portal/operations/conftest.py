@@ -1,0 +1,39 @@
+"""A portal at work: every lane shows signs of life, Lamina has answered; and ports that never answer."""
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from portal.operations import broker, health
+from portal.workspaces.models import Workspace
+
+
+@pytest.fixture
+def lanes_at_work() -> Iterator[None]:
+    """Every lane has just finished something."""
+    for lane in settings.LANES:
+        broker.note_work(lane)
+    yield
+    with broker.connect() as connection:
+        connection.delete(broker.WORKED_KEY)
+
+
+@pytest.fixture
+def portal_at_work(transactional_db: None, lanes_at_work: None) -> Iterator[Workspace]:
+    """A workspace whose credits Lamina has just told, and lanes that work; rows that other threads see."""
+    yield Workspace.objects.create(slug="demo", name="Northwind Goods", credits_checked_at=timezone.now())
+    for thread in threading.enumerate():
+        if thread.name.startswith("probe-"):
+            thread.join(timeout=10)
+    health._going.clear()
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0), backlog=16) as server:
+        yield server.getsockname()[1]
