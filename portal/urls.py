@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from portal.operations import views as operations
 from portal.runs.views import hook
 from portal.workspaces import views as workspaces
 
@@ -19,6 +20,9 @@ urlpatterns = [
     path("w/<slug:slug>/gallery/", include("portal.gallery.urls")),
     path("w/<slug:slug>/media/", include("portal.media.urls")),
     path("hooks/lamina/<str:token>/", hook.receive, name="hook"),
-    path("healthz", workspaces.healthz, name="healthz"),
+    path("healthz", operations.healthz, name="healthz"),
+    path("readyz", operations.readyz, name="readyz"),
+    path("metrics", operations.metrics, name="metrics"),
+    path("staff/", include("portal.operations.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -1,9 +1,8 @@
-"""The front door: where a signed-in person belongs, and whether the process lives."""
+"""The front door: where a signed-in person belongs."""
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 
@@ -17,10 +16,3 @@ def home(request: HttpRequest) -> HttpResponse:
     if workspaces:
         return render(request, "workspaces/choose.html", {"workspaces": workspaces})
     return render(request, "workspaces/none.html")
-
-
-@require_safe
-@never_cache
-def healthz(request: HttpRequest) -> HttpResponse:
-    """Say that this process answers; nothing else is asked."""
-    return HttpResponse("ok", content_type="text/plain")

@@ -1,0 +1,84 @@
+"""The figures that tell whether the portal keeps its promises, read from rows at the moment of asking."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+
+from django.db.models import Count, Min, Sum
+from django.utils import timezone
+
+from portal.runs.models import Delivery, Move, Output, Run, Verdict
+from portal.runs.states import FINAL, Status, Teller
+
+LOOK_BACK = timedelta(hours=1)
+NEWEST = 2000  # as many rows at most say what the last hour was like
+TELLERS = (Teller.DELIVERY, Teller.SWEEP, Teller.WORKER)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Counts, ages in seconds; None where nothing has happened that could be measured."""
+
+    runs: dict[str, int]
+    oldest_unsettled_seconds: float | None
+    webhook_lag_p95_seconds: float | None
+    settled: dict[str, int]
+    deliveries: dict[str, int]
+    repeats: int
+    unapplied: int
+    oldest_unapplied_seconds: float | None
+    copies_waiting: int
+    oldest_copy_seconds: float | None
+
+    @property
+    def unconfirmed(self) -> int:
+        """Return how many runs were sent and never answered."""
+        return self.runs[Status.UNCONFIRMED]
+
+    @property
+    def settled_by_sweep(self) -> float | None:
+        """Return the share of runs that our own check settled, of those that it or a delivery did."""
+        told = self.settled[Teller.SWEEP] + self.settled[Teller.DELIVERY]
+        return self.settled[Teller.SWEEP] / told if told else None
+
+
+def figures() -> Figures:
+    """Return all figures."""
+    now = timezone.now()
+    since = now - LOOK_BACK
+    counted = dict(Run.objects.order_by().values_list("status").annotate(Count("pk")))
+    recent = Delivery.objects.filter(received_at__gte=since).order_by()
+    verdicts = dict(recent.values_list("verdict").annotate(Count("pk")))
+    unapplied = Delivery.objects.filter(applied_at=None).aggregate(n=Count("pk"), oldest=Min("received_at"))
+    copies = Output.objects.filter(copy_next_at__isnull=False).aggregate(n=Count("pk"), oldest=Min("made_at"))
+    return Figures(
+        runs={status: counted.get(status, 0) for status in Status.values},
+        oldest_unsettled_seconds=age(Run.objects.active().aggregate(at=Min("created_at"))["at"], now),
+        webhook_lag_p95_seconds=webhook_lag_p95(since),
+        settled=settled(since),
+        deliveries={verdict: verdicts.get(verdict, 0) for verdict in Verdict.values},
+        repeats=recent.aggregate(n=Sum("repeats"))["n"] or 0,
+        unapplied=unapplied["n"],
+        oldest_unapplied_seconds=age(unapplied["oldest"], now),
+        copies_waiting=copies["n"],
+        oldest_copy_seconds=age(copies["oldest"], now),
+    )
+
+
+def webhook_lag_p95(since: datetime) -> float | None:
+    """Return the seconds from signature to arrival that 95 % of the newest deliveries stayed below."""
+    newest = Delivery.objects.order_by("-pk").values_list("signed_at", "received_at")[:NEWEST]
+    lags = sorted(max((came - signed).total_seconds(), 0.0) for signed, came in newest if came >= since)
+    return lags[ceil(len(lags) * 0.95) - 1] if lags else None
+
+
+def settled(since: datetime) -> dict[str, int]:
+    """Return how many of the newest settled runs were settled by whose news."""
+    newest = Move.objects.filter(to__in=FINAL).order_by("-pk").values_list("told_by", "at")[:NEWEST]
+    tellers = [told_by for told_by, at in newest if at >= since]
+    return {teller: tellers.count(teller) for teller in TELLERS}
+
+
+def age(moment: datetime | None, now: datetime) -> float | None:
+    """Return the seconds since a moment."""
+    return None if moment is None else max((now - moment).total_seconds(), 0.0)

@@ -1,0 +1,107 @@
+"""What waits in each lane and why, and the runs that somebody of staff should look at."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db.models import OuterRef, Q, Subquery
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from portal.operations.broker import BrokerState
+from portal.operations.figures import Figures, age
+from portal.runs.models import Move, Run
+from portal.runs.states import Status
+from portal.runs.usual import usual_ranges
+from portal.runs.words import RunScreen
+
+SHOWN = 50
+PATIENT_SECONDS = {Status.WAITING: 30, Status.SUBMITTING: 120}  # before these are worth a look
+LATE_SECONDS = 15 * 60  # where an app has too few runs to know what is usual
+TONES = {Status.UNCONFIRMED: "warn", Status.NEEDS_ATTENTION: "warn"}
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One kind of thing that waits in a lane: what for, how many, and for how long the first of them."""
+
+    what: str
+    count: int
+    oldest_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRow:
+    """A lane as staff see it; None is what nobody can tell while Redis is away."""
+
+    name: str
+    queued: int | None
+    idle_seconds: float | None
+    waiting: list[Waiting]
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run that somebody should look at, and why."""
+
+    run: Run
+    label: str
+    tone: str
+    why: str
+    age_seconds: float | None
+
+
+def lanes(found: Figures, broker: BrokerState | None) -> list[LaneRow]:
+    """Return every lane with what waits in it."""
+    waiting = {
+        "interactive": [Waiting(_("runs to send"), found.runs[Status.WAITING], _oldest(Status.WAITING))],
+        "tracking": [
+            Waiting(_("runs without an answer"), found.unconfirmed, _oldest(Status.UNCONFIRMED)),
+            Waiting(_("deliveries to apply"), found.unapplied, found.oldest_unapplied_seconds),
+        ],
+        "media": [Waiting(_("outputs to copy"), found.copies_waiting, found.oldest_copy_seconds)],
+    }
+    return [
+        LaneRow(
+            name=lane,
+            queued=broker.queued[lane] if broker else None,
+            idle_seconds=broker.idle_seconds[lane] if broker else None,
+            waiting=[item for item in waiting.get(lane, []) if item.count],
+        )
+        for lane in settings.LANES
+    ]
+
+
+def runs_to_look_at() -> list[RunRow]:
+    """Return runs that wait, are not confirmed, need a person, or take longer than usual; oldest first."""
+    now = timezone.now()
+    held_up = Q(status__in=TONES)
+    for status, seconds in PATIENT_SECONDS.items():
+        held_up |= Q(status=status, created_at__lt=now - timedelta(seconds=seconds))
+    last_why = Move.objects.filter(run=OuterRef("pk")).order_by("-at", "-pk").values("why")[:1]
+    runs = Run.objects.select_related("workspace", "app", "pin__app").order_by("created_at")
+    rows = [
+        RunRow(
+            run=run,
+            label=run.get_status_display(),
+            tone=TONES.get(Status(run.status), "going"),
+            why=run.last_why or _("No reason is known: no worker has taken it yet."),
+            age_seconds=age(run.created_at, now),
+        )
+        for run in runs.filter(held_up).annotate(last_why=Subquery(last_why))[:SHOWN]
+    ]
+    remote = list(runs.remote().filter(accepted_at__isnull=False)[: SHOWN * 4])
+    usual = usual_ranges({run.app_id for run in remote})
+    for run in remote:
+        screen = RunScreen(run, [], usual[run.app_id])
+        seconds = age(run.accepted_at, now) or 0.0
+        if screen.is_late or (not screen.usual and seconds > LATE_SECONDS):
+            known = _("It takes longer than usual (%s).") % screen.usual_text
+            why = known if screen.usual else _("Lamina took it more than a quarter of an hour ago.")
+            rows.append(RunRow(run, run.get_status_display(), "warn", why, seconds))
+    return sorted(rows, key=lambda row: row.run.created_at)[:SHOWN]
+
+
+def _oldest(status: Status) -> float | None:
+    first = Run.objects.filter(status=status).order_by("created_at").values_list("created_at", flat=True).first()
+    return age(first, timezone.now())

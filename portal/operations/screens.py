@@ -1,0 +1,128 @@
+"""The overview's parts in words and tones, so that its template only places them."""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+from portal.operations.figures import Figures
+from portal.operations.health import WORKER_SILENT_SECONDS, Finding, Health
+from portal.operations.overview import LaneRow, RunRow
+from portal.operations.words import age_text, lag_text, share_text
+
+# Beyond these a number is worth a look; seconds, seconds, share.
+OLDEST_WARNS_SECONDS = 30 * 60
+LAG_WARNS_SECONDS = 30
+SWEEP_WARNS_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A number in large type: its name, what it says of it in words, and whether it is a worry."""
+
+    name: str
+    value: str
+    hint: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyRow:
+    """A dependency and how it does."""
+
+    name: str
+    label: str
+    tone: str
+    detail: str
+
+
+def figure_cards(found: Figures) -> list[Card]:
+    """Return the four numbers."""
+    oldest, lag, share = found.oldest_unsettled_seconds, found.webhook_lag_p95_seconds, found.settled_by_sweep
+    return [
+        Card(
+            _("Oldest unsettled run"),
+            age_text(oldest),
+            _("since somebody pressed the button") if oldest is not None else _("nothing is going on"),
+            "warn" if (oldest or 0) > OLDEST_WARNS_SECONDS else "good",
+        ),
+        Card(
+            _("Webhook lag, p95"),
+            lag_text(lag),
+            _("from signature to arrival, last hour") if lag is not None else _("no delivery in the last hour"),
+            "warn" if (lag or 0) > LAG_WARNS_SECONDS else "good",
+        ),
+        Card(
+            _("Settled by our own check"),
+            share_text(share),
+            _("the rest by deliveries, last hour") if share is not None else _("nothing was settled in the last hour"),
+            "warn" if (share or 0) > SWEEP_WARNS_SHARE else "good",
+        ),
+        Card(
+            _("Unconfirmed runs"),
+            str(found.unconfirmed),
+            _("sent, and no answer came"),
+            "warn" if found.unconfirmed else "good",
+        ),
+    ]
+
+
+def dependency_rows(health: Health) -> list[DependencyRow]:
+    """Return each dependency in words."""
+    names = {
+        "database": _("Database"),
+        "broker": _("Redis"),
+        "worker": _("Workers"),
+        "lamina": _("Lamina"),
+        "disk": _("Disk"),
+    }
+    return [_dependency(names[key], key, finding) for key, finding in health.findings.items()]
+
+
+def _dependency(name: str, key: str, finding: Finding) -> DependencyRow:
+    label, tone = {
+        True: (pgettext("dependency", "Well"), "good"),
+        False: (pgettext("dependency", "Not well"), "bad"),
+        None: (pgettext("dependency", "Not known"), "warn"),
+    }[finding.ok]
+    return DependencyRow(name, label, tone, _detail(key, finding))
+
+
+def _detail(key: str, finding: Finding) -> str:
+    if key == "lamina":
+        if finding.age_seconds is None:
+            return _("It has not been asked yet.")
+        return _("Last answer %s ago") % age_text(finding.age_seconds)
+    if key == "worker":
+        silent = [lane for lane, age in finding.details.items() if age is None or age > WORKER_SILENT_SECONDS]
+        if silent:
+            return _("Nothing finished lately in: %s") % ", ".join(silent)
+        return _("Every lane works") if finding.details else _("Without Redis nobody can say")
+    if finding.ok is False:
+        return _("Too little room is left") if key == "disk" else _("No answer in time")
+    return _("Room enough") if key == "disk" else _("Answers")
+
+
+def lane_rows(rows: list[LaneRow]) -> list[dict[str, object]]:
+    """Return the lanes' table."""
+    return [
+        {
+            "name": row.name,
+            "queued": "–" if row.queued is None else row.queued,
+            "worked": _("%s ago") % age_text(row.idle_seconds) if row.idle_seconds is not None else _("never"),
+            "is_silent": row.idle_seconds is None or row.idle_seconds > WORKER_SILENT_SECONDS,
+            "waiting": [
+                {"what": item.what, "count": item.count, "oldest": age_text(item.oldest_seconds)}
+                for item in row.waiting
+            ],
+        }
+        for row in rows
+    ]
+
+
+def look_rows(rows: list[RunRow]) -> list[dict[str, object]]:
+    """Return the list of runs to look at."""
+    return [
+        {"run": row.run, "label": row.label, "tone": row.tone, "why": row.why, "age": age_text(row.age_seconds)}
+        for row in rows
+    ]

@@ -1,0 +1,99 @@
+"""Everything that is known to have happened to a run, in the order it happened."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from portal.runs.models import Attempt, Delivery, Output, OutputStatus, Run, Verdict
+from portal.runs.states import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One thing that happened: what, who told, and what more is known."""
+
+    at: datetime
+    what: str
+    detail: str = ""
+    tone: str = ""
+
+
+TONES = {
+    Status.COMPLETED: "good",
+    Status.FAILED: "bad",
+    Status.CANCELLED: "off",
+    Status.UNCONFIRMED: "warn",
+    Status.NEEDS_ATTENTION: "warn",
+}
+
+
+def timeline(run: Run) -> list[Moment]:
+    """Return a run's moments, oldest first: moves, attempts, deliveries, checks, outputs, copies, its cancel."""
+    moments = [
+        *_own(run),
+        *_moves(run),
+        *(moment for attempt in run.attempts.all() for moment in _attempt(attempt)),
+        *(moment for delivery in _deliveries(run) for moment in _delivery(delivery)),
+        *(moment for output in run.outputs.select_related("media") for moment in _output(output)),
+    ]
+    return sorted(moments, key=lambda moment: moment.at)
+
+
+def _own(run: Run) -> Iterator[Moment]:
+    if run.cancel_asked_at:
+        yield Moment(run.cancel_asked_at, _("Cancel asked for"), tone="off")
+    if run.started_at:
+        yield Moment(run.started_at, _("Lamina began"))
+    if run.checked_at:
+        yield Moment(run.checked_at, _("Checked at Lamina"), _("the latest check"))
+
+
+def _moves(run: Run) -> Iterator[Moment]:
+    for move in run.history.all():
+        told_by = _("Told by %s.") % move.get_told_by_display()
+        yield Moment(move.at, move.get_to_display(), f"{told_by} {move.why}".strip(), TONES.get(Status(move.to), ""))
+
+
+def _attempt(attempt: Attempt) -> Iterator[Moment]:
+    yield Moment(attempt.opened_at, _("A worker took it"))
+    if attempt.sent_at:
+        yield Moment(attempt.sent_at, _("Sent to Lamina"))
+    if attempt.closed_at:
+        yield Moment(attempt.closed_at, _("Attempt over"), attempt.outcome)
+
+
+def _deliveries(run: Run) -> list[Delivery]:
+    return list(Delivery.objects.filter(attempt__run=run).defer("body"))
+
+
+def _delivery(delivery: Delivery) -> Iterator[Moment]:
+    lag = (delivery.received_at - delivery.signed_at).total_seconds()
+    detail = _("%(verdict)s; signed %(seconds).1f s before.") % {
+        "verdict": delivery.get_verdict_display(),
+        "seconds": lag,
+    }
+    if delivery.repeats:
+        detail += " " + _("Came %d more times.") % delivery.repeats
+    if delivery.error:
+        detail += " " + delivery.error
+    stale = delivery.verdict == Verdict.STALE
+    yield Moment(delivery.received_at, _("Delivery received"), detail, "warn" if stale or delivery.error else "")
+    if delivery.applied_at:
+        yield Moment(delivery.applied_at, _("Delivery applied"))
+
+
+def _output(output: Output) -> Iterator[Moment]:
+    name = str(output)
+    if output.made_at:
+        failed = output.status != OutputStatus.COMPLETED
+        yield Moment(
+            output.made_at,
+            _("Output arrived: %s") % name,
+            output.error or output.copy_error,
+            "bad" if failed else "warn" if output.copy_error else "",
+        )
+    if output.media:
+        tries = _("try %d") % output.copy_tries if output.copy_tries > 1 else ""
+        yield Moment(output.media.created_at, _("Copied: %s") % name, tries, "good")

@@ -1,0 +1,11 @@
+"""Addresses of the staff's pages; what monitors ask for stands in the tree itself."""
+
+from django.urls import path
+
+from portal.operations import views
+
+app_name = "operations"
+urlpatterns = [
+    path("", views.overview, name="overview"),
+    path("runs/<uuid:run_id>/", views.run_timeline, name="run"),
+]

@@ -1,0 +1,82 @@
+"""What monitors ask for, and the pages of staff."""
+
+import uuid
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from portal.operations import health
+from portal.operations.access import may_read_metrics, staff_required
+from portal.operations.exposition import exposition
+from portal.operations.figures import figures
+from portal.operations.finding import find_runs
+from portal.operations.overview import lanes, runs_to_look_at
+from portal.operations.screens import dependency_rows, figure_cards, lane_rows, look_rows
+from portal.operations.timeline import timeline
+from portal.runs.models import Run
+
+
+@require_safe
+@never_cache
+def healthz(request: HttpRequest) -> HttpResponse:
+    """Say that this process answers; nothing else is asked."""
+    return HttpResponse("ok", content_type="text/plain")
+
+
+@require_safe
+@never_cache
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Say of each dependency whether it is well and how old the last sign of it is, and nothing more."""
+    found = health.look()
+    checks: dict[str, dict[str, object]] = {}
+    for name, finding in found.findings.items():
+        checks[name] = {"ok": finding.ok}
+        if finding.age_seconds is not None:
+            checks[name]["age_seconds"] = finding.age_seconds
+        if finding.details:
+            checks[name]["lanes"] = finding.details
+    return JsonResponse({"ok": found.is_ready, "checks": checks}, status=200 if found.is_ready else 503)
+
+
+@require_safe
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Give the figures in Prometheus' text format to whoever may read them."""
+    if not may_read_metrics(request):
+        return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
+    return HttpResponse(exposition(), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+@require_safe
+@never_cache
+@staff_required
+def overview(request: HttpRequest) -> HttpResponse:
+    """Show how the portal does: the four numbers, what waits and why; with `q`, the runs that fit."""
+    words = request.GET.get("q", "")[:200].replace("\x00", "")
+    found, seen = figures(), health.look()
+    context = {
+        "now": timezone.now(),
+        "words": words,
+        "results": find_runs(words),
+        "cards": figure_cards(found),
+        "dependencies": dependency_rows(seen),
+        "lanes": lane_rows(lanes(found, seen.broker)),
+        "rows": look_rows(runs_to_look_at()),
+        "found": found,
+    }
+    return render(request, "operations/overview.html", context)
+
+
+@require_safe
+@never_cache
+@staff_required
+def run_timeline(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
+    """Show everything that is known to have happened to one run."""
+    runs = Run.objects.select_related("workspace", "app", "pin__app", "created_by", "retry_of")
+    run = get_object_or_404(runs, pk=run_id)
+    context = {"run": run, "moments": timeline(run), "followers": run.followers.only("pk", "reference")}
+    return render(request, "operations/run.html", context)

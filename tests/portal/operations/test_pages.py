@@ -1,0 +1,210 @@
+"""The staff's pages: who gets in, what the overview tells, finding a run, its timeline."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from lamina_integration.sandbox import Sandbox
+from portal.runs.models import Attempt, Delivery, Output, Run
+from portal.runs.states import Status
+from portal.runs.submit import send
+from portal.workspaces.models import Membership, User
+from tests.factories import detail, media_of, pin_of, run_of
+from tests.test_architecture import STAFF_ROUTES
+
+AsUser = Callable[[User], Client]
+
+
+@pytest.fixture
+def held(member: Membership) -> Run:
+    """A run that was sent an hour ago and never answered."""
+    pinned = pin_of(member.workspace, detail(name="Mug on a table"))
+    run = run_of(member, pinned)
+    assert run.move(Status.SUBMITTING, told_by="worker")
+    assert run.move(Status.UNCONFIRMED, told_by="worker", why="Sent, and no answer came.", sent_at=timezone.now())
+    Run.objects.filter(pk=run.pk).update(created_at=timezone.now() - timedelta(hours=3))
+    return run
+
+
+@pytest.fixture
+def desk(as_user: AsUser, staff: User) -> Client:
+    """A browser of somebody of staff."""
+    return as_user(staff)
+
+
+def address(name: str, run: Run) -> str:
+    """Return the address of a staff's page."""
+    return reverse(name, args=[run.pk] if name == "operations:run" else [])
+
+
+@pytest.mark.parametrize("name", sorted(STAFF_ROUTES))
+def test_staff_pages_are_for_staff_alone(
+    name: str, held: Run, as_user: AsUser, creator: User, owner: User, outsider: User, staff: User, client: Client
+) -> None:
+    response = client.get(address(name, held))
+    assert response.status_code == 302
+    assert response["Location"].startswith("/accounts/login/")
+    for person in (creator, owner, outsider):
+        assert as_user(person).get(address(name, held)).status_code == 403
+    assert as_user(staff).get(address(name, held)).status_code == 200
+    assert as_user(staff).post(address(name, held)).status_code == 405
+
+
+def test_there_are_staff_pages() -> None:
+    assert {"operations:overview", "operations:run"} == STAFF_ROUTES
+
+
+def test_overview_shows_the_four_numbers_and_every_dependency(desk: Client, held: Run, lanes_at_work: None) -> None:
+    page = desk.get("/staff/").content.decode()
+    for words in ("Oldest unsettled run", "Webhook lag, p95", "Settled by our own check", "Unconfirmed runs"):
+        assert words in page
+    assert "3 h 0 min" in page
+    for words in ("Database", "Redis", "Workers", "Lamina", "Disk", "Every lane works"):
+        assert words in page
+    for lane in ("interactive", "tracking", "batch", "media"):
+        assert f"<strong>{lane}</strong>" in page
+    assert "runs without an answer: 1" in page
+
+
+def test_overview_lists_what_is_held_up_with_why_and_links(desk: Client, held: Run, member: Membership) -> None:
+    fresh = run_of(member, held.pin)
+    waiting = run_of(member, held.pin)
+    Run.objects.filter(pk=waiting.pk).update(created_at=timezone.now() - timedelta(minutes=10))
+    attention = run_of(member, held.pin, status=Status.NEEDS_ATTENTION)
+    late = run_of(member, held.pin, status=Status.RUNNING, lamina_run_id="late")
+    Run.objects.filter(pk=late.pk).update(accepted_at=timezone.now() - timedelta(hours=1))
+    soon = run_of(member, held.pin, status=Status.RUNNING, lamina_run_id="soon", accepted_at=timezone.now())
+    page = desk.get("/staff/").content.decode()
+    for run in (held, waiting, attention, late):
+        assert run.reference in page
+        assert f"/admin/runs/run/{run.pk}/change/" in page
+        assert f"/staff/runs/{run.pk}/" in page
+    assert fresh.reference not in page
+    assert soon.reference not in page
+    assert "Sent, and no answer came." in page
+    assert "more than a quarter of an hour ago" in page
+
+
+def test_overview_offers_the_admin_only_to_whom_it_is_open(as_user: AsUser, held: Run, staff: User) -> None:
+    staff.is_superuser = False
+    staff.save()
+    page = as_user(staff).get("/staff/").content.decode()
+    assert held.reference in page
+    assert "/admin/runs/" not in page
+
+
+def test_overview_without_redis_says_so(desk: Client, held: Run, settings: Any) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    page = desk.get("/staff/").content.decode()
+    assert "No answer in time" in page
+    assert "Without Redis nobody can say" in page
+    assert held.reference in page
+
+
+def test_overview_of_a_quiet_portal_says_that_nothing_waits(desk: Client) -> None:
+    page = desk.get("/staff/").content.decode()
+    assert "Nothing is held up" in page
+    assert "nothing is going on" in page
+
+
+def test_overview_costs_the_same_however_long(
+    desk: Client, held: Run, member: Membership, django_assert_max_num_queries: Any
+) -> None:
+    for n in range(12):
+        run_of(member, held.pin, status=Status.NEEDS_ATTENTION)
+        late = run_of(member, held.pin, status=Status.RUNNING, lamina_run_id=f"r{n}")
+        Run.objects.filter(pk=late.pk).update(accepted_at=timezone.now() - timedelta(hours=1))
+    with django_assert_max_num_queries(22):
+        page = desk.get("/staff/?q=example").content.decode()
+    assert page.count("/admin/runs/run/") == 25
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["{run.reference}", "{lower}", "{run.pk}", "{run.pk.hex}", "lamina-77", "creator@example.test", "CREATOR@", "demo"],
+)
+def test_run_is_found_by(word: str, desk: Client, held: Run, other_workspace: Any) -> None:
+    Run.objects.filter(pk=held.pk).update(lamina_run_id="lamina-77", status=Status.RUNNING)
+    words = word.format(run=held, lower=held.reference.lower())
+    page = desk.get("/staff/", {"q": f" {words} "}).content.decode()
+    assert f"/staff/runs/{held.pk}/" in page
+    assert "1 run fits" in page
+
+
+@pytest.mark.parametrize(
+    "words", ["R-NONE-NONE", "' OR 1=1 --", "\x00", "x" * 5000, "<img src=x onerror=alert(1)>", "%"]
+)
+def test_what_fits_nothing_is_said_and_shown_as_text(words: str, desk: Client, held: Run) -> None:
+    response = desk.get("/staff/", {"q": words})
+    assert response.status_code == 200
+    assert "<img src=x" not in response.content.decode()
+    assert "1 run fits" not in response.content.decode()
+
+
+def test_timeline_has_everything_that_happened_in_order(
+    desk: Client, run: Run, lamina: Sandbox, member: Membership
+) -> None:
+    lamina.set(manual=True)
+    send(run.pk)
+    run.refresh_from_db()
+    now = timezone.now()
+    attempt = Attempt.objects.get(run=run)
+    for number, (verdict, error) in enumerate([("accepted", ""), ("stale", "Lamina was away")]):
+        Delivery.objects.create(
+            attempt=attempt,
+            digest=str(number),
+            verdict=verdict,
+            lamina_run_id=run.lamina_run_id,
+            signed_at=now - timedelta(seconds=2),
+            received_at=now + timedelta(seconds=number),
+            applied_at=now + timedelta(seconds=3) if not error else None,
+            repeats=number,
+            error=error,
+            body="the body is not shown",
+        )
+    media = media_of(member.workspace)
+    Output.objects.filter(run=run, position=0).update(
+        status="completed", made_at=now + timedelta(seconds=4), media=media, copy_tries=3
+    )
+    media.created_at = now + timedelta(seconds=5)
+    media.save()
+    Run.objects.filter(pk=run.pk).update(
+        checked_at=now + timedelta(seconds=6), cancel_asked_at=now + timedelta(seconds=7)
+    )
+    page = desk.get(f"/staff/runs/{run.pk}/").content.decode()
+    order = [
+        "Waiting its turn",
+        "A worker took it",
+        "Sent to Lamina",
+        "Attempt over",
+        "Delivery received",
+        "Delivery applied",
+        "Output arrived",
+        "Copied: ",
+        "Checked at Lamina",
+        "Cancel asked for",
+    ]
+    timeline = page[page.index("What happened") :]
+    places = [timeline.index(words) for words in order]
+    assert places == sorted(places)
+    assert "Came 1 more times." in page
+    assert "Lamina was away" in page
+    assert "signed 2.0 s before" in page
+    assert run.lamina_run_id in page
+    assert "the body is not shown" not in page
+
+
+def test_timeline_shows_remote_words_as_text(desk: Client, held: Run) -> None:
+    nasty = "<img src=x onerror=alert(1)>"
+    Run.objects.filter(pk=held.pk).update(error=nasty, lamina_run_id=nasty)
+    held.outputs.update(label=nasty, error=nasty, made_at=timezone.now())
+    assert "<img src=x" not in desk.get(f"/staff/runs/{held.pk}/").content.decode()
+
+
+def test_timeline_of_no_run_is_404(desk: Client) -> None:
+    assert desk.get("/staff/runs/00000000-0000-4000-8000-000000000000/").status_code == 404
