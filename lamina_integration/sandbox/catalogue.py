@@ -2,8 +2,9 @@
 
 A file holds `{"data": {...}}` or the bare object. Beside its members it may say, under
 `x-sandbox`, how the stand-in plays it: `seconds` (how long a run takes), `credits`, `fail` (a
-message every run ends with), `workspace` (private to it), `modality`, `aspect` (such as "4:5") and
-`look`. None of that is served. `{base}` in a default stands for the stand-in's own address.
+message every run ends with), `workspace` (private to it), `modality`, `aspect` (such as "4:5"),
+`look` and `future_types` (by a parameter's key, a type no client knows yet: what it is once the knob
+of that name is on). None of that is served. `{base}` in a default stands for the stand-in's own address.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ KNOWN: dict[str, Any] = {
     "workspace": str,
     "modality": str,
 }
-KNOWN |= {"aspect": str, "look": str, "capabilities": dict, "icon": str}
+KNOWN |= {"aspect": str, "look": str, "capabilities": dict, "icon": str, "future_types": dict}
 CREDITS = {"image": 7.0, "video": 24.0, "audio": 4.0, "text": 1.0}
 
 

@@ -75,7 +75,8 @@ class Knobs:
     plain_media: bool = False  # one small file of each kind for all outputs: for load, not for looking at
     media_fault: str = ""  # "gone", "cut" (half of the bytes) or "wrong" (a page instead)
     upload_seconds: float = 900.0  # how long an upload address is good
-    # old shapes, see shapes
+    # shapes
+    future_types: bool = False  # some parameters of "Every kind of field" are of types no client knows yet
     legacy: tuple[str, ...] = ()
 
     def changed(self, changes: Mapping[str, Any]) -> Knobs:

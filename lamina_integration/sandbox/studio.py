@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 PLAIN = "plain"
 MAX_BYTES = 100 * 1024 * 1024
+# A host that is not there is told before a caller who waits for a copy gives up.
+TIMEOUT = httpx.Timeout(15, connect=5)
 THREADS = 1  # a picture takes a third of a second; one after the other keeps memory low
 
 
@@ -100,7 +102,7 @@ class Studio:
         answer: int | str = "too large"
         try:
             async with (
-                outgoing(timeout=15, follow_redirects=True) as client,
+                outgoing(timeout=TIMEOUT, follow_redirects=True) as client,
                 client.stream("GET", source.url) as response,
             ):
                 answer = response.status_code

@@ -39,6 +39,11 @@ async def get_app(request: Request) -> Response:
     """Return one app with its parameters and outputs."""
     offered = offered_app(request)
     detail = dict(offered.detail)
+    future = offered.played.get("future_types", {}) if world_of(request).knobs.future_types else {}
+    if future:
+        detail["parameters"] = [
+            each | {"type": future.get(each.get("key"), each["type"])} for each in detail["parameters"]
+        ]
     if "app-capabilities" in world_of(request).knobs.legacy:
         detail.pop("outputs")
         detail["capabilities"] = capabilities(offered)

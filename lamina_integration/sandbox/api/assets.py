@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from lamina_integration.sandbox.accounts import NAMESPACE
 from lamina_integration.sandbox.api.answers import data, page
+from lamina_integration.sandbox.fixed import Fixed
 from lamina_integration.sandbox.gate import caller_of, read_object, world_of
 from lamina_integration.sandbox.refusals import invalid, not_found, problem
 from lamina_integration.sandbox.runs import Output, Run
@@ -93,7 +94,7 @@ def _file_problems(position: int, file: Any) -> list[dict[str, str]]:
 
 
 routes = [
+    Fixed("/v1/assets/upload-urls", upload_urls, methods=["POST"]),
     Route("/v1/assets", list_assets, methods=["GET"]),
     Route("/v1/assets/{asset_id}", get_asset, methods=["GET"]),
-    Route("/v1/assets/upload-urls", upload_urls, methods=["POST"]),
 ]

@@ -15,6 +15,7 @@ from lamina_integration.sandbox.api.apps import capabilities
 from lamina_integration.sandbox.api.runs import late_or_lost
 from lamina_integration.sandbox.api.starting import start
 from lamina_integration.sandbox.catalogue import OfferedApp
+from lamina_integration.sandbox.fixed import Fixed
 from lamina_integration.sandbox.gate import caller_of, read_object, world_of
 from lamina_integration.sandbox.refusals import Refusal, invalid, not_found, problem
 
@@ -242,7 +243,7 @@ def _score(identity: str) -> dict[str, Any]:
 
 
 routes = [
-    Route("/v1/apps/discover", discover, methods=["POST"]),
+    Fixed("/v1/apps/discover", discover, methods=["POST"]),
     Route("/v1/content/create", create, methods=["POST"]),
     Route("/v1/content/plan", plan_content, methods=["POST"]),
     Route("/v1/content/batch", batch, methods=["POST"]),
