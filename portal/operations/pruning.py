@@ -1,0 +1,88 @@
+"""Removing what is old and over, in chunks: nothing that is still to be settled, applied or copied.
+
+A chunk is one short transaction that looks again at the rows it locks. Files go after their rows are
+gone for good: a crash between the two leaves a file that nobody names, never a row without its file.
+"""
+
+import logging
+import uuid
+from collections.abc import Iterable
+from datetime import datetime
+from functools import partial
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.fields.files import FieldFile
+
+from portal.media.models import Media, Origin
+from portal.runs.models import Attempt, Delivery, Output, Run
+from portal.runs.states import FINAL
+
+logger = logging.getLogger(__name__)
+
+CHUNK = 200
+
+
+def old_deliveries(before: datetime) -> QuerySet[Delivery]:
+    """Return deliveries that were applied and whose run is over."""
+    return Delivery.objects.filter(
+        received_at__lt=before, applied_at__isnull=False, attempt__run__status__in=FINAL
+    ).order_by("pk")
+
+
+def old_runs(before: datetime) -> QuerySet[Run]:
+    """Return runs that are over, with nothing to apply, to copy or to answer any more."""
+    attempts = Attempt.objects.filter(run=OuterRef("pk"), closed_at=None)
+    deliveries = Delivery.objects.filter(attempt__run=OuterRef("pk"), applied_at=None)
+    copies = Output.objects.filter(run=OuterRef("pk"), copy_next_at__isnull=False)
+    over = Run.objects.filter(status__in=FINAL, finished_at__lt=before)
+    return over.filter(~Exists(attempts), ~Exists(deliveries), ~Exists(copies)).order_by("finished_at", "pk")
+
+
+def prune_deliveries(before: datetime) -> int:
+    """Delete old deliveries and return how many."""
+    count = 0
+    while chunk := list(old_deliveries(before).values_list("pk", flat=True)[:CHUNK]):
+        count += old_deliveries(before).filter(pk__in=chunk).order_by().delete()[0]
+    return count
+
+
+def prune_runs(before: datetime) -> tuple[int, int]:
+    """Delete old runs with their rows and the files that only they had; return how many runs and files' rows."""
+    runs = media = 0
+    while chunk := list(old_runs(before).values_list("pk", flat=True)[:CHUNK]):
+        pruned, freed = _prune_chunk(chunk, before)
+        runs, media = runs + pruned, media + freed
+        if not pruned:
+            break  # somebody moved all of them meanwhile
+    return runs, media
+
+
+def media_of(runs: Iterable[uuid.UUID]) -> list[Media]:
+    """Return the outputs' files that nothing but these runs uses."""
+    kept_outputs = Output.objects.filter(media=OuterRef("pk")).exclude(run__in=runs)
+    made = Media.objects.filter(outputs__run__in=runs, origin=Origin.OUTPUT).exclude(Exists(kept_outputs)).distinct()
+    return [media for media in made.order_by("pk") if not _is_input(media, runs)]
+
+
+def _is_input(media: Media, runs: Iterable[uuid.UUID]) -> bool:
+    """Return whether a run that stays was made from this file."""
+    others = Run.objects.filter(workspace_id=media.workspace_id).exclude(pk__in=runs)
+    return others.filter(inputs__icontains=media.ref).exists()
+
+
+def _prune_chunk(chunk: list[uuid.UUID], before: datetime) -> tuple[int, int]:
+    with transaction.atomic():
+        ids = list(old_runs(before).filter(pk__in=chunk).select_for_update(of=("self",)).values_list("pk", flat=True))
+        media = media_of(ids)
+        Run.objects.filter(pk__in=ids).delete()
+        Media.objects.filter(pk__in=[item.pk for item in media]).delete()
+        for item in media:
+            for file in (item.file, item.thumbnail, item.poster):
+                if file:
+                    transaction.on_commit(partial(_delete_file, file), robust=True)
+    return len(ids), len(media)
+
+
+def _delete_file(file: FieldFile) -> None:
+    file.storage.delete(file.name)
