@@ -11,7 +11,8 @@ class OperationsConfig(AppConfig):
     verbose_name = _("Operations")
 
     def ready(self) -> None:
-        """Let workers leave signs of life."""
-        from portal.operations import heartbeat
+        """Let workers leave signs of life, and tasks carry the id of the request they came from."""
+        from portal.operations import heartbeat, tracing
 
         heartbeat.connect()
+        tracing.connect()
