@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN = $(PYTHON) portal/demo/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint
+.PHONY: help demo test lint bench
 
 help: ## Show these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ test: python ## Set up and run every test this machine can run (ARGS= for pytest
 
 lint: python ## Check style and formatting
 	@$(RUN) requirements-dev.lock tests/lint.py
+
+bench: python ## Measure the shared request budget against the stand-in (ARGS= for its options)
+	@$(RUN) requirements-dev.lock -m tests.bench_budget $(ARGS)
 
 .PHONY: python
 python:

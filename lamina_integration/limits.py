@@ -2,10 +2,11 @@
 
 Lamina counts requests per address, whatever the key, so all processes share one hash in Redis:
 three short scripts (GCRA: a theoretical arrival time that each request moves on) spread requests
-evenly instead of letting a whole window through in its first second. `observe` spreads what Lamina
-says is left over what is left of its window, so that the budget is used up and others behind the
-same address are allowed for. `hold` pushes everybody back when Lamina says so, and begins a new
-generation so that whoever sleeps on an older slot asks again.
+evenly instead of letting a whole window through in its first second. `observe` notes what Lamina
+says is left and when its window ends; from then on the rest is counted down here and spread over
+the time left, so that the budget is used up and others behind the same address are allowed for.
+`hold` pushes everybody back when Lamina says so, and begins a new generation so that whoever
+sleeps on an older slot asks again.
 
 Time is the store's, never a worker's. Without the store nothing is sent: a budget that cannot be
 asked cannot be kept, and a caller that may wait comes back.
@@ -62,22 +63,30 @@ PACES = {
 LARGEST_BURST = max(pace.burst for pace in PACES.values())
 # What is counted at our end and at Lamina's differs by what is on its way between them.
 SAFETY = 0.95
-# Of what Lamina says is left in its window, this many are kept for what is on its way.
-SPARE = 3
+# Of what is left in Lamina's window so many are never sent, for what was counted before we heard of it.
+SPARE = 1
+# Whatever a busy machine was late by is made up for within the window, no faster than this many times the limit.
+CATCHING_UP = 1.25
+# A window's end is told in whole seconds: two answers may differ by so much and mean the same one.
+SAME_WINDOW_SECONDS = 1.25
 
 # KEYS: the hash. ARGV: interval, burst, longest wait, turn (microseconds but burst; a turn of -1 is none), lane,
-# extra time to live (ms).
+# extra time to live (ms), shortest interval, spare.
 # Answers the wait in microseconds and the generation; a wait beyond the longest reserves nothing.
 RESERVE = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local interval, burst, longest, turn = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local state = redis.call('HMGET', KEYS[1], 'arrival', 'held', 'generation', 'served:' .. ARGV[5], 'pace', 'paced')
+local state = redis.call('HMGET', KEYS[1], 'arrival', 'held', 'generation', 'served:' .. ARGV[5], 'left', 'ends')
 local arrival = math.max(tonumber(state[1]) or now, now)
 local held = tonumber(state[2]) or 0
 local generation = state[3] or string.format('%.0f', now)
 local served = tonumber(state[4]) or 0
-local pace = (tonumber(state[6]) or 0) > now and tonumber(state[5]) or interval
+local left, ends = tonumber(state[5]) or 0, tonumber(state[6]) or 0
+local pace = interval
+if ends > arrival then
+  pace = math.max(tonumber(ARGV[7]), (ends - arrival) / math.max(left - tonumber(ARGV[8]), 1))
+end
 local wait = math.max(arrival - (burst - 1) * math.min(pace, interval) - now, held - now, 0)
 if wait > longest and held <= now and turn >= 0 and now - served >= turn then
   wait = 0
@@ -86,6 +95,9 @@ if wait <= longest then
   arrival = arrival + pace
   redis.call('HSET', KEYS[1], 'arrival', string.format('%.0f', arrival), 'generation', generation,
     'served:' .. ARGV[5], string.format('%.0f', now + wait))
+  if now + wait < ends then
+    redis.call('HSET', KEYS[1], 'left', string.format('%.0f', left - 1))
+  end
   redis.call('PEXPIRE', KEYS[1], string.format('%.0f', (math.max(arrival, held) - now) / 1000 + ARGV[6]))
 end
 return {string.format('%.0f', wait), generation}
@@ -106,15 +118,24 @@ redis.call('PEXPIRE', KEYS[1], string.format('%.0f', (held - now) / 1000 + ARGV[
 return 1
 """
 
-# KEYS: the hash. ARGV: shortest interval, what is left, microseconds until the window ends.
-# Sets the pace until then; with no pace observed the one of RESERVE's own arguments counts.
+# KEYS: the hash. ARGV: what is left, microseconds until the window ends, by how much that may be off.
+# Answers come late and out of order, so within a window the least that was told counts, and its earliest end.
+# One that tells of a window that ended before the present one began says nothing any more.
 OBSERVE = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-if redis.call('EXISTS', KEYS[1]) == 1 then
-  local pace = math.max(tonumber(ARGV[1]), ARGV[3] / math.max(tonumber(ARGV[2]), 1))
-  redis.call('HSET', KEYS[1], 'pace', string.format('%.0f', pace), 'paced', string.format('%.0f', now + ARGV[3]))
+local state = redis.call('HMGET', KEYS[1], 'arrival', 'left', 'ends')
+if not state[1] then
+  return
 end
+local told, left, ends = now + tonumber(ARGV[2]), tonumber(ARGV[1]), tonumber(state[3]) or 0
+if ends > now and told < ends - ARGV[3] then
+  return
+end
+if ends > now and told <= ends + ARGV[3] then
+  left, told = math.min(left, tonumber(state[2])), math.min(told, ends)
+end
+redis.call('HSET', KEYS[1], 'left', string.format('%.0f', left), 'ends', string.format('%.0f', told))
 """
 
 
@@ -127,7 +148,7 @@ class RequestBudget:
         self._redis = redis_client
         self._key = key
         self._interval_us = round(window_seconds / (SAFETY * max(limit - LARGEST_BURST, 1)) * 1_000_000)
-        self._shortest_us = round(window_seconds / limit * 1_000_000)
+        self._shortest_us = round(window_seconds / limit / CATCHING_UP * 1_000_000)
         self._keep_ms = round(window_seconds * 2000)
         self._reserve = redis_client.register_script(RESERVE)
         self._hold = redis_client.register_script(HOLD)
@@ -165,7 +186,8 @@ class RequestBudget:
             return
         try:
             self._observe(
-                keys=[self._key], args=[self._shortest_us, remaining - SPARE, round(reset_seconds * 1_000_000)]
+                keys=[self._key],
+                args=[remaining, round(reset_seconds * 1_000_000), round(SAME_WINDOW_SECONDS * 1_000_000)],
             )
         except RedisError:
             logger.warning("lamina budget: what is left could not be shared", exc_info=True)
@@ -181,6 +203,8 @@ class RequestBudget:
                 -1 if pace.turn_seconds is None else round(pace.turn_seconds * 1_000_000),
                 lane.value,
                 self._keep_ms,
+                self._shortest_us,
+                SPARE,
             ],
         )
         wait = int(wait_us) / 1_000_000

@@ -139,7 +139,8 @@ class AsyncLaminaClient:
             raise
         finally:
             exchange.log_answer(call, answer, run_id=run_id, milliseconds=milliseconds)
-        await self._observe(call, answer)
+        if milliseconds < exchange.FRESH_MILLISECONDS:
+            await self._observe(call, answer)
         return result
 
     async def _observe(self, call: Call[Any], answer: Answer) -> None:

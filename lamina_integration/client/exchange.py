@@ -33,6 +33,8 @@ RETRY: dict[str, Any] = {
     "wait_jitter": 0.5,
     "wait_exp_base": 3,
 }
+# What is left of the rate was counted when a request came in: after a long poll that is no news.
+FRESH_MILLISECONDS = 2000
 CHUNK_BYTES = 64 * 1024
 # A stream is silent for about fifteen seconds between two pings.
 STREAM_SILENCE_SECONDS = 45.0

