@@ -8,6 +8,8 @@ from lamina_integration.client.answers import many, one, raw_object
 from lamina_integration.client.calls import Call, Group, Mode, endpoint, given, path
 from lamina_integration.wire import App, AppSummary, DiscoveredApp, Estimate, Graph
 
+MOST_DISCOVERED = 20
+
 
 class Apps(Group[Mode]):
     """The apps this key may run: the workspace's own and the public ones."""
@@ -46,10 +48,15 @@ class Apps(Group[Mode]):
         output_format: str | None = None,
         limit: int | None = None,
     ) -> Call[tuple[DiscoveredApp, ...]]:
-        """Return the apps that suit an intent, best first; how many come at most is Lamina's to say."""
+        """Return the apps that suit an intent, best first, twenty at most; Lamina may give fewer than asked for."""
         constraints = given(maxCredits=max_credits, outputFormat=output_format)
-        body = given(intent=intent, constraints=constraints or None, limit=limit)
+        body = given(intent=intent, constraints=constraints or None, limit=_within_reach(limit))
         return Call("POST", "/v1/apps/discover", many(DiscoveredApp, inside="matches"), body=body)
+
+
+def _within_reach(limit: int | None) -> int | None:
+    """Return as many as may be asked for: more than any source of the contract knows might be refused."""
+    return None if limit is None else max(1, min(limit, MOST_DISCOVERED))
 
 
 def _detail(payload: Any) -> dict[str, Any]:

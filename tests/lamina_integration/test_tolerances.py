@@ -162,8 +162,9 @@ def test_score_is_the_raw_figure_of_any_shape_c16(told: dict[str, Any], read: tu
 
 
 def test_discovery_asks_for_what_is_needed_c23() -> None:
-    request = asked({"matches": []}, lambda lamina: lamina.apps.discover("a reel", limit=20))
-    assert json.loads(request.content) == {"intent": "a reel", "limit": 20}
+    for limit, sent in ((3, 3), (20, 20), (50, 20), (0, 1)):
+        request = asked({"matches": []}, lambda lamina, limit=limit: lamina.apps.discover("a reel", limit=limit))
+        assert json.loads(request.content) == {"intent": "a reel", "limit": sent}
 
 
 def test_text_is_sent_as_text_c27() -> None:
