@@ -137,6 +137,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         keys=tuple(options.key) or (DEFAULT_KEY,),
         credits=options.credits,
         log_level=options.log_level,
+        makes_apart=True,
         scenario=script,
         knobs=Knobs().changed(script.knobs).changed(turned),
     )

@@ -88,7 +88,7 @@ async def get_media(request: Request) -> Response:
 async def get_sample(request: Request) -> Response:
     """Return a sample picture."""
     world, name = world_of(request), request.path_params["name"]
-    path = await world.studio.in_thread(lambda: world.sample(name))
+    path = await world.sample(name)
     if path is None:
         raise not_found("File")
     return FileResponse(path, media_type="image/jpeg", headers=HEADERS)

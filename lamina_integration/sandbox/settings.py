@@ -24,5 +24,6 @@ class Settings:
     keys: tuple[str, ...] = (DEFAULT_KEY,)
     credits: float = 5000.0
     log_level: str = "warning"
+    makes_apart: bool = False  # media in a process of its own: a server's memory goes back to what it was
     scenario: Scenario = field(default_factory=Scenario)
     knobs: Knobs = field(default_factory=Knobs)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import httpx
@@ -18,6 +18,7 @@ from lamina_integration.sandbox.media.make import make
 from lamina_integration.sandbox.outgoing import outgoing
 from lamina_integration.sandbox.refusals import invalid, problem
 from lamina_integration.sandbox.times import iso
+from lamina_integration.sandbox.workshop import Workshop
 
 if TYPE_CHECKING:
     from lamina_integration.sandbox.world import World
@@ -36,6 +37,7 @@ class Studio:
     def __init__(self, world: World) -> None:
         self._world = world
         self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="studio")
+        self._workshop = Workshop() if world.settings.makes_apart else None
         self._fetching: dict[str, asyncio.Future[Path]] = {}
         self._plain_media: dict[tuple[str, tuple[int, int]], asyncio.Future[Made]] = {}
 
@@ -45,7 +47,7 @@ class Studio:
             return await self._plain(brief)
         folder = self._world.folder("media", run_id)
         name = hashlib.sha256(f"{brief.seed}:{brief.label}".encode()).hexdigest()[:16]
-        return await self.in_thread(lambda: make(brief, folder=folder, name=name))
+        return await self.heavy(make, brief, folder=folder, name=name)
 
     async def _plain(self, brief: Brief) -> Made:
         """Return the one file that stands for all outputs of a kind and shape."""
@@ -54,9 +56,7 @@ class Studio:
             plain = replace(brief, sources=(), files={}, text="", label=brief.kind, look="studio", number=0, options={})
             folder = self._world.folder("media", PLAIN)
             name = f"{brief.kind}-{brief.aspect[0]}x{brief.aspect[1]}"
-            self._plain_media[kind] = asyncio.ensure_future(
-                self.in_thread(lambda: make(plain, folder=folder, name=name))
-            )
+            self._plain_media[kind] = asyncio.ensure_future(self.heavy(make, plain, folder=folder, name=name))
         return await asyncio.shield(self._plain_media[kind])
 
     def forget(self) -> None:
@@ -66,6 +66,13 @@ class Studio:
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Do something heavy without holding up requests."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    async def heavy(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
+        """Do something that takes memory, in the workshop where there is one."""
+        if self._workshop is None:
+            return await self.in_thread(lambda: function(*arguments, **named))
+        workshop = self._workshop
+        return await self.in_thread(lambda: workshop.do(function, *arguments, **named))
 
     async def with_files(self, brief: Brief) -> Brief:
         """Return the brief with each source's file at hand."""
@@ -92,7 +99,7 @@ class Studio:
         if kind == "assets":
             return self._world.assets.path(rest.split("/")[0])
         if kind == "samples":
-            return await self.in_thread(lambda: self._world.sample(rest.removesuffix(".jpg")))
+            return await self._world.sample(rest.removesuffix(".jpg"))
         if kind == "media":
             return self._world.media_path(rest)
         return None
@@ -133,3 +140,5 @@ class Studio:
     def stop(self) -> None:
         """Take on nothing more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+        if self._workshop:
+            self._workshop.stop()

@@ -21,6 +21,7 @@ from lamina_integration.sandbox.keeping import Keeper
 from lamina_integration.sandbox.knobs import Dice
 from lamina_integration.sandbox.ledger import Ledger
 from lamina_integration.sandbox.limits import Windows
+from lamina_integration.sandbox.media.make import sample
 from lamina_integration.sandbox.player import Player
 from lamina_integration.sandbox.runs import Run, Runs, restored
 from lamina_integration.sandbox.settings import Settings
@@ -105,11 +106,10 @@ class World:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def sample(self, name: str) -> Path | None:
-        """Return a sample picture's file; draws it on first use, so call it in a thread."""
-        from lamina_integration.sandbox.media import samples  # Pillow takes memory, most requests need none
-
-        return samples.ensure(name, self._root / "samples")
+    async def sample(self, name: str) -> Path | None:
+        """Return a sample picture's file; it is drawn on first use."""
+        path = self._root / "samples" / f"{Path(name).name}.jpg"
+        return path if path.is_file() else await self.studio.heavy(sample, name, self._root / "samples")
 
     def media_url(self, path: Path) -> str:
         """Return the address a made file is served at."""

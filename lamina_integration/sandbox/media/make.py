@@ -18,6 +18,16 @@ def make(brief: Brief, *, folder: Path, name: str) -> Made:
         _give_back_memory()
 
 
+def sample(name: str, folder: Path) -> Path | None:
+    """Return a sample picture's file, drawn on first use; None when there is no such sample."""
+    from lamina_integration.sandbox.media import samples
+
+    try:
+        return samples.ensure(name, folder)
+    finally:
+        _give_back_memory()
+
+
 def _text(brief: Brief, folder: Path, name: str) -> Made:
     from lamina_integration.sandbox.media import texts
 
