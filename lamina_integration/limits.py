@@ -64,7 +64,7 @@ LARGEST_BURST = max(pace.burst for pace in PACES.values())
 # What is counted at our end and at Lamina's differs by what is on its way between them.
 SAFETY = 0.95
 # Of what is left in Lamina's window so many are never sent, for what was counted before we heard of it.
-SPARE = 1
+SPARE = 2
 # Whatever a busy machine was late by is made up for within the window, no faster than this many times the limit.
 CATCHING_UP = 1.25
 # A window's end is told in whole seconds: two answers may differ by so much and mean the same one.
@@ -88,7 +88,7 @@ if ends > arrival then
   pace = math.max(tonumber(ARGV[7]), (ends - arrival) / math.max(left - tonumber(ARGV[8]), 1))
 end
 local wait = math.max(arrival - (burst - 1) * math.min(pace, interval) - now, held - now, 0)
-if wait > longest and held <= now and turn >= 0 and now - served >= turn then
+if wait > longest and held <= now and turn >= 0 and now - served >= turn and (ends <= now or left > 0) then
   wait = 0
 end
 if wait <= longest then
