@@ -9,7 +9,6 @@ contract: Ed25519 over those bytes, 300 seconds of tolerance either way, any pub
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import re
 import threading
@@ -25,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pydantic import ValidationError
 
 from lamina_integration.errors import DeliveryMalformed, DeliveryStale, DeliveryUnsigned
+from lamina_integration.storable import loads
 from lamina_integration.wire import RemoteRun, SigningKey
 
 SIGNATURE_HEADER = "X-Lamina-Webhook-Signature"
@@ -164,7 +164,7 @@ def _public_key(x: str) -> Ed25519PublicKey | None:
 def read_run(body: bytes | str, *, request_id: str | None = None) -> RemoteRun:
     """Return the run that a delivery's body tells of; raises DeliveryMalformed. Checks no signature."""
     try:
-        payload = json.loads(body)
+        payload = loads(body)
     except (ValueError, RecursionError) as error:
         raise DeliveryMalformed("the body is not JSON") from error
     data = _snapshot(payload)

@@ -49,7 +49,7 @@ FIELD_ENCRYPTION_KEYS = needed(
     "FIELD_ENCRYPTION_KEY", base64.urlsafe_b64encode(hashlib.sha256(SECRET_KEY.encode()).digest()).decode()
 ).split(",")
 
-ALLOWED_HOSTS = needed("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
+ALLOWED_HOSTS = needed("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").replace(" ", "").split(",")
 # Where Lamina reaches the portal. Empty: no webhook is asked for, the sweep alone brings the news.
 PORTAL_PUBLIC_URL = needed("PORTAL_PUBLIC_URL", "").rstrip("/")
 CSRF_TRUSTED_ORIGINS = [PORTAL_PUBLIC_URL] if PORTAL_PUBLIC_URL.startswith("https://") else []
@@ -302,7 +302,6 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_TZ = True
 USE_I18N = True
-LOCALE_PATHS = [BASE_DIR / "portal" / "locale"]
 LANGUAGES = [("en", "English")]
 
 # Security

@@ -2,7 +2,7 @@
 
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from portal.operations import views as operations
@@ -19,7 +19,7 @@ urlpatterns = [
     path("w/<slug:slug>/", include("portal.runs.urls")),
     path("w/<slug:slug>/gallery/", include("portal.gallery.urls")),
     path("w/<slug:slug>/media/", include("portal.media.urls")),
-    path("hooks/lamina/<str:token>/", hook.receive, name="hook"),
+    re_path(r"^hooks/lamina/(?P<token>[\w-]{20,64})/$", hook.receive, name="hook"),
     path("healthz", operations.healthz, name="healthz"),
     path("readyz", operations.readyz, name="readyz"),
     path("metrics", operations.metrics, name="metrics"),

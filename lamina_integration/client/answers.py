@@ -5,7 +5,6 @@ The one place that knows status codes, the envelope and the shapes of error bodi
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from lamina_integration.errors import (
     LaminaUnreachable,
 )
 from lamina_integration.limits import read_retry_after
+from lamina_integration.storable import loads
 from lamina_integration.wire import Page
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ class Answer:
     def json(self) -> Any:
         """Return the body, or raise ValueError; an empty one is null."""
         try:
-            return json.loads(self.content) if self.content.strip() else None
+            return loads(self.content) if self.content.strip() else None
         except RecursionError as error:
             raise ValueError("nested too deeply") from error
 

@@ -91,7 +91,7 @@ class ParameterField(forms.Field):
 
     bound_field_class = ParameterBoundField
     control = "text"
-    note = ""
+    unreachable = False  # no name leads Lamina to this parameter: another one is called alike
     rows = 1
     choices: Sequence[tuple[str, str]] = ()
     default_values: frozenset[str] = frozenset()
@@ -104,6 +104,13 @@ class ParameterField(forms.Field):
         self.parameter = parameter
         self.multiple = parameter.multiple
         self.optional = parameter.has_default
+
+    @property
+    def note(self) -> str:
+        """Return what else a person should know; empty when there is nothing."""
+        if self.unreachable:
+            return _("Another field of this app is called the same, so nothing can be sent for this one.")
+        return ""
 
     @property
     def default_text(self) -> str:
@@ -148,7 +155,7 @@ class UnknownField(TextField):
     """Text for a parameter whose type we have never heard of."""
 
     @property
-    def note(self) -> str:  # type: ignore[override]
+    def note(self) -> str:
         """Say that the app asks for something this portal does not know."""
         return _("This app asks for “%(type)s”, which the portal does not know yet. What you type is sent as text.") % {
             "type": self.parameter.type
@@ -181,6 +188,13 @@ class OptionsField(ParameterField):
         if self.multiple:
             return "checkboxes"
         return "radios" if count <= RADIOS_UP_TO else "select"
+
+    @property
+    def note(self) -> str:
+        """Say what an empty choice means where the app has a default of its own."""
+        if self.multiple and self.default_text:
+            return _("With nothing chosen, the app's default is used: %(value)s.") % {"value": self.default_text}
+        return super().note
 
     def bound_data(self, data: Any, initial: Any) -> list[str]:
         """Return the posted positions as a list, also for a single choice."""

@@ -23,6 +23,7 @@ from portal.media.library import find_media
 from portal.media.models import Media
 from portal.workspaces.models import Membership
 
+OUTPUTS = "__outputs"  # Lamina's own word for a question about outputs; never a parameter's name
 STAND_IN_LINK = "https://media.invalid/"  # what the rules see where a file of ours will have an address
 
 
@@ -70,8 +71,9 @@ class RunForm(forms.Form):
         self.member = member
         self._names: dict[str, str] = {}
         for position, parameter in enumerate(app.parameters):
-            self.fields[f"p{position}"] = field_for(parameter)
+            field = self.fields[f"p{position}"] = field_for(parameter)
             self._names[f"p{position}"] = inputs.address(app.parameters, parameter)
+            field.unreachable = inputs.find(app.parameters, self._names[f"p{position}"]) is not parameter
         self._output_labels = output_labels(app)
         self.fields["outputs"].choices = [(str(n), label) for n, label in enumerate(self._output_labels)]
         self.initial["outputs"] = [
@@ -82,7 +84,7 @@ class RunForm(forms.Form):
 
     def _refill(self, earlier: Mapping[str, Any]) -> None:
         for field_name, field in self._parameter_items():
-            value = earlier.get(self._names[field_name])
+            value = None if field.unreachable else earlier.get(self._names[field_name])
             if value is not None:
                 self.initial[field_name] = field.from_input(value)
 
@@ -196,6 +198,10 @@ class RunForm(forms.Form):
         """Return the inputs with an address in the place of each of our files."""
         seen: dict[str, Any] = {}
         for name, field in self._parameter_items():
+            if field.unreachable:
+                if not field.optional:
+                    self.add_error(name, _("This app cannot be run from here: two of its fields are called alike."))
+                continue
             value = field.to_input(cleaned.get(name)) if name not in self.errors else None
             if isinstance(field, MediaField) and value is not None:
                 value = with_links(value, lambda _ref: STAND_IN_LINK)
@@ -220,6 +226,10 @@ class RunForm(forms.Form):
         """Show at the fields what Lamina refused when the run was about to be sent."""
         self._errors = forms.utils.ErrorDict()
         for problem in problems:
+            if problem["param"] == OUTPUTS:
+                message = _("What was chosen is not made any more. Choose again.")
+                self._errors.setdefault("outputs", self.error_class([message]))
+                continue
             found = inputs.find(self.app.parameters, problem["param"])
             for name, field in self._parameter_items():
                 if field.parameter is found:
@@ -229,16 +239,21 @@ class RunForm(forms.Form):
     def inputs(self) -> dict[str, Any]:
         """Return the inputs by the name Lamina knows; what was left blank is left out."""
         values = {
-            self._names[name]: field.to_input(self.cleaned_data.get(name)) for name, field in self._parameter_items()
+            self._names[name]: field.to_input(self.cleaned_data.get(name))
+            for name, field in self._parameter_items()
+            if not field.unreachable
         }
         return {name: value for name, value in values.items() if value is not None}
 
     def outputs_wanted(self) -> list[str]:
-        """Return the labels of the chosen outputs; empty when everything is wanted."""
-        chosen = self.cleaned_data.get("outputs") or []
-        if len(chosen) == len(self._output_labels):
+        """Return the labels that were chosen; empty where there was nothing to choose.
+
+        All of them are named too: an app that makes more by the time the run is sent makes only what
+        the person has seen.
+        """
+        if len(self._output_labels) < 2:
             return []
-        return [self._output_labels[int(n)] for n in chosen]
+        return [self._output_labels[int(n)] for n in self.cleaned_data.get("outputs") or []]
 
 
 def output_labels(app: App) -> list[str]:

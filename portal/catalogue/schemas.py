@@ -21,6 +21,7 @@ from portal.workspaces.models import Workspace
 logger = logging.getLogger(__name__)
 
 CACHE_SECONDS = 24 * 3600
+LARGEST_ESTIMATE = 10**10  # what the columns hold; anything beyond is no estimate
 
 
 def schema_of(version: SchemaVersion) -> LaminaApp:
@@ -50,8 +51,8 @@ def remember(app: App, detail: dict[str, Any]) -> SchemaVersion:
         version, is_new = SchemaVersion.objects.get_or_create(
             app=app, fingerprint=fingerprint_of(detail), defaults={"detail": detail}
         )
-        app.name = detail.get("name") or app.name
-        app.description = detail.get("description") or ""
+        app.name = str(detail.get("name") or app.name)[:300]
+        app.description = str(detail.get("description") or "")
         app.schema = version
         app.refreshed_at = timezone.now()
         app.refresh_error = ""
@@ -73,7 +74,10 @@ def refresh_estimate(app: App, *, client: LaminaClient) -> None:
     except LaminaError as error:
         logger.info("no estimate app=%s error=%s", app.lamina_id, error)
         return
-    app.credits_expected, app.credits_min, app.credits_max = estimate.expected, estimate.min, estimate.max
+    figures = (estimate.expected, estimate.min, estimate.max)
+    app.credits_expected, app.credits_min, app.credits_max = (
+        None if figure is None or not 0 <= figure < LARGEST_ESTIMATE else figure for figure in figures
+    )
     app.save(update_fields=["credits_expected", "credits_min", "credits_max"])
 
 
@@ -85,7 +89,8 @@ def pin(*, workspace: Workspace, lamina_id: str, capability: str, client: Lamina
     if capability not in Capability.values:
         raise ValueError(f"capability is one of {', '.join(Capability.values)}")
     detail = client.apps.get_detail(lamina_id)
-    app, _created = App.objects.get_or_create(lamina_id=lamina_id, defaults={"name": detail.get("name") or lamina_id})
+    name = str(detail.get("name") or lamina_id)[:300]
+    app, _created = App.objects.get_or_create(lamina_id=lamina_id, defaults={"name": name})
     remember(app, detail)
     refresh_estimate(app, client=client)
     position = PinnedApp.objects.filter(workspace=workspace).count()

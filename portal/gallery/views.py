@@ -21,7 +21,7 @@ PER_PAGE = 36
 @member_required()
 def gallery(request: MemberRequest) -> HttpResponse:
     """Show what the workspace's runs have made, newest first, filtered; the next items alone for "load more"."""
-    kind, app, text = (request.GET.get(name, "").strip() for name in ("kind", "app", "q"))
+    kind, app, text = (request.GET.get(name, "").replace("\x00", "").strip() for name in ("kind", "app", "q"))
     mine = request.GET.get("mine") == "1"
     outputs = kept_outputs(request)
     if kind in Kind.values:

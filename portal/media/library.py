@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db.models import Q, QuerySet
 
@@ -55,7 +55,7 @@ def _id_of(ref: str) -> uuid.UUID | None:
 def _read_place(text: str) -> tuple[datetime, uuid.UUID] | None:
     at, _sep, pk = text.partition("_")
     try:
-        place = datetime.fromisoformat(at), uuid.UUID(pk)
-    except ValueError:
+        place = datetime.fromisoformat(at).astimezone(UTC), uuid.UUID(pk)
+    except (ValueError, OverflowError):
         return None
-    return place if place[0].tzinfo is not None else None
+    return place

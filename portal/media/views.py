@@ -74,7 +74,7 @@ def _refused(
 @member_required()
 def library_picker(request: MemberRequest) -> HttpResponse:
     """Show files that can be used again: uploads and what runs made."""
-    accept, query = _accept(request.GET), request.GET.get("q", "").strip()[:100]
+    accept, query = _accept(request.GET), request.GET.get("q", "").replace("\x00", "").strip()[:100]
     found = list(
         library(
             request.workspace,

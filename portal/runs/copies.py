@@ -3,16 +3,17 @@
 import logging
 import uuid
 from datetime import timedelta
+from functools import partial
 
 from django.db import models
 from django.utils import timezone
 
 from portal.media.copies import CopyFailed, keep_copy
+from portal.runs.leases import LEASE_SECONDS, renewed
 from portal.runs.models import Output
 
 logger = logging.getLogger(__name__)
 
-CLAIM_SECONDS = 300
 MOST_TRIES = 8
 
 
@@ -32,19 +33,20 @@ def copy_output(output_id: int) -> None:
     """Copy one output into the workspace's media; does nothing when another worker is at it."""
     now = timezone.now()
     claimed = Output.objects.filter(pk=output_id, copy_next_at__lte=now).update(
-        copy_next_at=now + timedelta(seconds=CLAIM_SECONDS), copy_tries=models.F("copy_tries") + 1
+        copy_next_at=now + timedelta(seconds=LEASE_SECONDS), copy_tries=models.F("copy_tries") + 1
     )
     if not claimed:
         return
     output = Output.objects.select_related("run__workspace", "run__created_by").get(pk=output_id)
     try:
-        media = keep_copy(
-            workspace=output.run.workspace,
-            user=output.run.created_by,
-            url=output.remote_url,
-            kind=output.kind,
-            name=output.label or str(output),
-        )
+        with renewed(partial(renew, output_id)):
+            media = keep_copy(
+                workspace=output.run.workspace,
+                user=output.run.created_by,
+                url=output.remote_url,
+                kind=output.kind,
+                name=output.label or str(output),
+            )
     except CopyFailed as error:
         given_up = error.permanent or output.copy_tries >= MOST_TRIES
         again = None if given_up else now + timedelta(seconds=2 ** min(output.copy_tries + 1, 9))
@@ -53,3 +55,9 @@ def copy_output(output_id: int) -> None:
     else:
         Output.objects.filter(pk=output_id).update(media=media, kind=media.kind, copy_next_at=None, copy_error="")
     output.run.touch()
+
+
+def renew(output_id: int) -> None:
+    """Say that this copy's worker is alive."""
+    until = timezone.now() + timedelta(seconds=LEASE_SECONDS)
+    Output.objects.filter(pk=output_id, copy_next_at__isnull=False).update(copy_next_at=until)

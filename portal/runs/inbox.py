@@ -33,8 +33,11 @@ from portal.workspaces.models import Workspace
 
 logger = logging.getLogger(__name__)
 
+FAR_FUTURE = 4_102_444_800  # a signed moment beyond 2100 is kept as that; it is stale anyway
 MAX_BODY_BYTES = 256 * 1024
 KEY_COOL_DOWN_SECONDS = 60
+KEY_RETRY_SECONDS = 15
+MOST_KEYS = 20
 KEYS_CACHE_SECONDS = 30
 GIVE_UP_AFTER_TRIES = 8
 
@@ -83,7 +86,7 @@ def _store(
                 digest=verified.digest,
                 verdict=verdict,
                 lamina_run_id=verified.run.run_id[:100],
-                signed_at=datetime.fromtimestamp(verified.timestamp, tz=UTC),
+                signed_at=datetime.fromtimestamp(min(verified.timestamp, FAR_FUTURE), tz=UTC),
                 body=body.decode("utf-8", "replace").replace("\x00", ""),
             )
     except IntegrityError:
@@ -128,10 +131,10 @@ def refresh_keys() -> bool:
             keys = client.webhooks.signing_keys()
         except LaminaError as error:
             logger.warning("signing keys not fetched error=%s", error)
-            cache.delete("signing-keys-asked")
+            cache.set("signing-keys-asked", True, KEY_RETRY_SECONDS)
             return False
     now = timezone.now()
-    for key in keys:
+    for key in keys[:MOST_KEYS]:
         rows.SigningKey.objects.update_or_create(x=key.x, defaults={"kid": key.kid[:100], "fetched_at": now})
     rows.SigningKey.objects.filter(fetched_at__lt=now - timedelta(days=1)).delete()
     cache.delete("signing-keys")

@@ -75,6 +75,10 @@ class Run(models.Model):
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     cancel_asked_at = models.DateTimeField(null=True)
+    cancel_next_at = models.DateTimeField(
+        null=True, help_text=_("When Lamina is asked again to stop it; empty: no more.")
+    )
+    cancel_answer = models.CharField(max_length=50, blank=True, help_text=_("What Lamina said to it."))
     next_at = models.DateTimeField(
         default=timezone.now, help_text=_("When the sweep looks at it again: to send, to ask after, or to settle.")
     )
@@ -144,12 +148,22 @@ class Run(models.Model):
             )
             if moved:
                 Move.objects.create(run=self, at=now, leaving=leaving, to=to, told_by=told_by, why=why)
+            if moved and to in FINAL:
+                # Nothing will come for the places that are still empty.
+                self.outputs.filter(status=OutputStatus.PENDING).update(status=OutputStatus.CANCELLED)
         if moved:
             self.status = to
             self.version += 1
             for name, value in changes.items():
                 setattr(self, name, value)
         return bool(moved)
+
+    def wait_again(self, *, told_by: str, why: str, **changes: Any) -> bool:
+        """Move back to waiting, or end it if a person has asked for that meanwhile: Lamina has no such run."""
+        self.refresh_from_db(fields=["status", "cancel_asked_at"])
+        if self.cancel_asked_at:
+            return self.move(Status.CANCELLED, told_by=Teller.PERSON, why=_("Cancelled before it was sent."))
+        return self.move(Status.WAITING, told_by=told_by, why=why, **changes)
 
     def touch(self) -> None:
         """Make open pages show something new without a change of state."""

@@ -9,24 +9,26 @@ import uuid
 from collections import defaultdict
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from lamina_integration import LaminaClient, LaminaError, Lane, RunSummary
+from lamina_integration import LaminaClient, LaminaError, Lane, Page, RunSummary
 from portal.runs import track
 from portal.runs.models import Attempt, Run
 from portal.runs.states import REMOTE, Status, Teller
-from portal.workspaces.lamina import client_for
+from portal.workspaces.lamina import client_for, key_of
 
 logger = logging.getLogger(__name__)
 
 NUDGE_AGAIN_SECONDS = 20
-CLOCK_SKEW = timedelta(seconds=30)
-ANSWER_WINDOW = timedelta(seconds=120)  # a start that Lamina took appears in its list within this time
+CLOCK_SKEW = timedelta(seconds=10)
+ANSWER_WINDOW = timedelta(seconds=60)  # longer than the client waits for the answer to a start
+WIDE = timedelta(hours=1)  # how wrong two clocks may be before proof that a run is not there is no proof
 GRACE = timedelta(seconds=120)
 LOOK_AGAIN_SECONDS = 15
 PAGES = 5
-CANCEL_ASKED_AFTER = timedelta(seconds=5)  # the message that was sent with the click goes first
+CANCEL_AGAIN_AFTER = timedelta(seconds=5)
 CANCEL_ASKED_FOR = timedelta(minutes=10)
 
 
@@ -40,50 +42,74 @@ def runs_to_send() -> list[uuid.UUID]:
 
 
 def runs_to_cancel() -> list[uuid.UUID]:
-    """Return runs at Lamina that a person wants to end and that are still going on."""
+    """Return runs at Lamina that a person wants to end; each is asked about at twice the pause before.
+
+    Runs that wait although their end was asked for, which nothing should leave behind, end here.
+    """
     now = timezone.now()
-    asked = (now - CANCEL_ASKED_FOR, now - CANCEL_ASKED_AFTER)
-    due = Run.objects.filter(status__in=REMOTE, cancel_asked_at__range=asked)
-    return list(due.values_list("pk", flat=True)[:50])
+    for run in Run.objects.filter(status=Status.WAITING, cancel_asked_at__isnull=False)[:200]:
+        run.move(Status.CANCELLED, told_by=Teller.SWEEP, why=_("Cancelled before it was sent."))
+    due = Run.objects.filter(status__in=REMOTE, cancel_next_at__lte=now, cancel_asked_at__isnull=False)
+    ids = []
+    for run in due.order_by("cancel_next_at")[:50]:
+        age = now - run.cancel_asked_at
+        run.cancel_next_at = now + max(age, CANCEL_AGAIN_AFTER) if age < CANCEL_ASKED_FOR else None
+        run.save(update_fields=["cancel_next_at"])
+        ids.append(run.pk)
+    return ids
 
 
 def release_lost_attempts() -> None:
     """Settle attempts whose worker is gone: unsent ones wait again, sent ones are looked for."""
     lost = Attempt.objects.filter(closed_at=None, lease_until__lt=timezone.now()).select_related("run")
     for attempt in lost[:200]:
-        # The worker may be slow and not gone: whoever closes the attempt first decides.
-        closed = Attempt.objects.filter(pk=attempt.pk, closed_at=None, sent_at=attempt.sent_at)
-        if not closed.update(closed_at=timezone.now(), outcome="its worker was lost"):
-            continue
-        if attempt.sent_at is None:
-            attempt.run.move(Status.WAITING, told_by=Teller.SWEEP, why=_("Its worker was lost before it was sent."))
-        else:
-            attempt.run.move(Status.UNCONFIRMED, told_by=Teller.SWEEP, why=_("Its worker was lost while it was sent."))
+        with transaction.atomic():
+            # The worker may be slow and not gone: whoever closes the attempt first decides.
+            closed = Attempt.objects.filter(pk=attempt.pk, closed_at=None, sent_at=attempt.sent_at)
+            if closed.update(closed_at=timezone.now(), outcome="its worker was lost"):
+                _release(attempt.run, was_sent=attempt.sent_at is not None)
+    stranded = Run.objects.filter(status=Status.SUBMITTING).exclude(attempts__closed_at=None)
+    for run in stranded[:200]:
+        _release(run, was_sent=run.sent_at is not None)
+
+
+def _release(run: Run, *, was_sent: bool) -> None:
+    if was_sent:
+        why = _("Its worker was lost while it was sent.")
+        run.move(Status.UNCONFIRMED, told_by=Teller.SWEEP, why=why, next_at=timezone.now())
+    else:
+        run.wait_again(told_by=Teller.SWEEP, why=_("Its worker was lost before it was sent."))
 
 
 def settle_unconfirmed() -> None:
     """Look among Lamina's runs for those that were sent and never answered.
 
     A run there that is not one of ours, of the same app and from the right moment, is ours when no
-    other of our unanswered runs could be meant. One that is certainly not there after the grace time
-    goes back to waiting, once. Everything else stays as it is and is shown to staff.
+    other of our unanswered runs could be meant. One goes back to waiting, once, only when the grace
+    time is over and a complete list has nothing that could be it. Everything else stays as it is
+    and is shown to staff: a second payment is worse than a run that waits.
     """
     due = Run.objects.filter(status=Status.UNCONFIRMED, next_at__lte=timezone.now(), sent_at__isnull=False)
     groups: dict[tuple[str, str], list[Run]] = defaultdict(list)
-    for run in due.select_related("workspace", "app")[:200]:
-        groups[run.workspace.lamina_api_key, run.app.lamina_id].append(run)
+    for run in due.select_related("workspace", "app").order_by("next_at")[:200]:
+        groups[key_of(run.workspace), run.app.lamina_id].append(run)
     for runs in groups.values():
         with client_for(runs[0].workspace, lane=Lane.TRACKING) as client:
             try:
                 _settle_group(runs, client)
             except LaminaError as error:
                 logger.warning("unconfirmed runs not looked for count=%d error=%s", len(runs), error)
+            except Exception as error:
+                # One app's odd answers never keep the others waiting.
+                logger.exception("unconfirmed runs not looked for count=%d error=%r", len(runs), error)
 
 
 def _settle_group(runs: list[Run], client: LaminaClient) -> None:
-    oldest = min(run.sent_at for run in runs if run.sent_at) - CLOCK_SKEW
+    oldest = min(run.sent_at for run in runs if run.sent_at)
     asked_at = timezone.now()
-    strangers = _strangers(runs[0].app.lamina_id, oldest, client)
+    for run in runs:
+        run.look_again_in(LOOK_AGAIN_SECONDS)
+    strangers, is_complete = _strangers(runs[0].app.lamina_id, oldest - WIDE, client)
     unanswered = _unanswered_like(runs[0])
     for run in runs:
         candidates = [summary for summary in strangers if _fits(run, summary)]
@@ -91,50 +117,61 @@ def _settle_group(runs: list[Run], client: LaminaClient) -> None:
         if len(candidates) == 1 and len(rivals) == 1:
             logger.info("unconfirmed run found run=%s lamina_run=%s", run.reference, candidates[0].run_id)
             track.adopt(run.pk, client.runs.get(candidates[0].run_id), told_by=Teller.SWEEP)
-        elif not candidates and not run.resends and run.sent_at and asked_at - run.sent_at > GRACE:
-            run.move(
-                Status.WAITING,
+        elif (
+            is_complete
+            and not run.resends
+            and not any(_could_be(run, summary) for summary in strangers)
+            and asked_at - (run.sent_at or asked_at) > GRACE
+        ):
+            run.wait_again(
                 told_by=Teller.SWEEP,
                 why=_("Lamina has no such run, so it is sent once more."),
                 resends=run.resends + 1,
                 next_at=asked_at,
             )
-        else:
-            run.look_again_in(LOOK_AGAIN_SECONDS)
 
 
-def _strangers(app_id: str, since: datetime, client: LaminaClient) -> list[RunSummary]:
-    """Return Lamina's runs of an app since a moment that no run of ours claims."""
+def _strangers(app_id: str, since: datetime, client: LaminaClient) -> tuple[list[RunSummary], bool]:
+    """Return Lamina's runs of an app since a moment that no run of ours claims, and whether that is all of them."""
     found: list[RunSummary] = []
+    total = 0
     for number in range(PAGES):
-        page = client.runs.list(app_id=app_id, since=since, limit=100, offset=100 * number)
+        page = _listed_page(app_id, since, number, client)
         found.extend(page.items)
-        if len(page.items) < 100:
+        total = max(page.total, page.offset + len(page.items))
+        if 100 * (number + 1) >= total:
             break
-    ours = set(
-        Run.objects.filter(lamina_run_id__in=[item.run_id for item in found]).values_list("lamina_run_id", flat=True)
-    )
-    return [item for item in found if item.run_id not in ours]
+    ids = {item.run_id for item in found}
+    ours = set(Run.objects.filter(lamina_run_id__in=ids).values_list("lamina_run_id", flat=True))
+    # What could not be read, or was pushed off its page, counts in the total and is not among the ids.
+    return [item for item in found if item.run_id not in ours], len(ids) >= total
+
+
+def _listed_page(app_id: str, since: datetime, number: int, client: LaminaClient) -> Page[RunSummary]:
+    return client.runs.list(app_id=app_id, since=since, limit=100, offset=100 * number)
 
 
 def _unanswered_like(run: Run) -> list[Run]:
     """Return every run whose answer may be missing and that Lamina would list with the same key and app."""
-    return list(
-        Run.objects.filter(
-            app_id=run.app_id,
-            workspace__in=[
-                other.workspace_id
-                for other in Run.objects.filter(app_id=run.app_id, lamina_run_id=None).select_related("workspace")
-                if other.workspace.lamina_api_key == run.workspace.lamina_api_key
-            ],
-            lamina_run_id=None,
-            sent_at__isnull=False,
-            status__in=[Status.SUBMITTING, Status.UNCONFIRMED],
-        )
+    unanswered = Run.objects.filter(
+        app_id=run.app_id,
+        lamina_run_id=None,
+        sent_at__isnull=False,
+        status__in=[Status.SUBMITTING, Status.UNCONFIRMED],
     )
+    key = key_of(run.workspace)
+    return [other for other in unanswered.select_related("workspace") if key_of(other.workspace) == key]
 
 
 def _fits(run: Run, summary: RunSummary) -> bool:
+    """Return whether the moment is so right that it is this run, if nothing else could be."""
     if summary.created_at is None or run.sent_at is None:
         return False
     return run.sent_at - CLOCK_SKEW <= summary.created_at <= run.sent_at + ANSWER_WINDOW
+
+
+def _could_be(run: Run, summary: RunSummary) -> bool:
+    """Return whether it cannot be ruled out that it is this run: clocks differ, and times may be missing."""
+    if summary.created_at is None or run.sent_at is None:
+        return True
+    return abs(summary.created_at - run.sent_at) <= WIDE

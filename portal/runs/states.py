@@ -56,7 +56,8 @@ MOVES: dict[str, frozenset[str]] = {
             Status.WAITING,  # looked for and certainly not there
         }
     ),
-    Status.NEEDS_ATTENTION: frozenset({Status.CANCELLED}),
+    # An earlier attempt may turn out to have arrived: then there is nothing to mend any more.
+    Status.NEEDS_ATTENTION: frozenset({Status.CANCELLED, Status.QUEUED, Status.RUNNING}),
     Status.QUEUED: frozenset({Status.RUNNING, Status.COMPLETED, Status.FAILED, Status.CANCELLED}),
     Status.RUNNING: frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED}),
     Status.COMPLETED: frozenset(),

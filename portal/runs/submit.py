@@ -8,6 +8,7 @@ it did not arrive.
 import logging
 import uuid
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -21,7 +22,6 @@ from lamina_integration import (
     InputProblem,
     LaminaBudgetSpent,
     LaminaClient,
-    LaminaError,
     LaminaInsufficientCredits,
     LaminaInvalidInputs,
     LaminaNotFound,
@@ -32,12 +32,13 @@ from lamina_integration import (
     RemoteRun,
     inputs,
 )
-from portal.catalogue.forms import STAND_IN_LINK, output_labels, with_links
+from portal.catalogue.forms import OUTPUTS, STAND_IN_LINK, output_labels, with_links
 from portal.catalogue.models import PinnedApp, SchemaVersion
 from portal.catalogue.schemas import refresh, schema_of
 from portal.media.handover import lamina_url
 from portal.media.library import find_media
 from portal.runs import track
+from portal.runs.leases import LEASE_SECONDS, renewed
 from portal.runs.models import Attempt, Move, Output, Run
 from portal.runs.states import Status, Teller
 from portal.workspaces.lamina import client_for
@@ -45,10 +46,11 @@ from portal.workspaces.models import Membership
 
 logger = logging.getLogger(__name__)
 
-PREPARE_SECONDS = 300  # schema, uploads; nothing that Lamina would charge for
-ANSWER_SECONDS = 90  # longer than the client waits for the answer to a start
+MOST_TRIES = 20  # of what goes wrong before anything is sent
 NUDGE_GRACE_SECONDS = 5  # the sweep leaves a new run to the message that was sent with it
 LONGEST_PAUSE_SECONDS = 60
+UPLOAD_REFUSED = "UPLOAD_REFUSED"
+NOT_CANCELLABLE = "not_cancellable"
 
 
 def submit(
@@ -81,7 +83,7 @@ def submit(
         if is_new:
             Move.objects.create(run=run, at=now, leaving="", to=Status.WAITING, told_by=Teller.PERSON)
             Output.objects.bulk_create(reserved_outputs(run, schema_of(schema)))
-            if retry_of is not None:
+            if retry_of is not None and retry_of.status == Status.NEEDS_ATTENTION and retry_of.app_id == pin.app_id:
                 retry_of.move(Status.CANCELLED, told_by=Teller.PERSON, why=_("Mended and sent as %s.") % run.reference)
     return run
 
@@ -100,16 +102,24 @@ def send(run_id: uuid.UUID) -> None:
     attempt = claim(run_id)
     if attempt is None:
         return
+    with renewed(partial(renew, attempt)):
+        started = _call(attempt)
+    if started is not None:
+        accept(attempt, started)
+
+
+def _call(attempt: Attempt) -> RemoteRun | None:
+    """Tell Lamina, and record every way in which that can go wrong; None when there is nothing to accept."""
     run = attempt.run
     try:
         with client_for(run.workspace, lane=Lane.INTERACTIVE) as client:
             app, sendable = prepare(run, client)
             if not mark_sent(attempt):
-                return
-            started = client.runs.start(
+                return None
+            return client.runs.start(
                 run.app.lamina_id,
                 sendable,
-                outputs=still_offered(run.outputs_wanted, app),
+                outputs=labels_to_send(run.outputs_wanted, app),
                 webhook=callback_url(attempt),
             )
     except (LaminaRateLimited, LaminaBudgetSpent) as error:
@@ -122,9 +132,20 @@ def send(run_id: uuid.UUID) -> None:
         else:
             leave_unconfirmed(attempt, why=str(error))
     except LaminaResponseError as error:
-        fail(attempt, error)
-    else:
-        accept(attempt, started)
+        if (error.retryable or error.code == UPLOAD_REFUSED) and run.attempts.count() < MOST_TRIES:
+            give_back(attempt, seconds=pause_after(run), why=str(error)[:300])
+        else:
+            fail(attempt, error)
+    except Exception as error:
+        # A fault of ours, such as a file that is gone: never left to look as if somebody were at it.
+        logger.exception("run not sent run=%s", run.reference)
+        if attempt.sent_at is not None:
+            leave_unconfirmed(attempt, why=repr(error))
+        elif run.attempts.count() < MOST_TRIES:
+            give_back(attempt, seconds=pause_after(run), why=_("Something went wrong on our side; it is tried again."))
+        else:
+            give_up(attempt)
+    return None
 
 
 def claim(run_id: uuid.UUID) -> Attempt | None:
@@ -133,8 +154,14 @@ def claim(run_id: uuid.UUID) -> Attempt | None:
         run = Run.objects.select_related("workspace", "app", "schema").get(pk=run_id)
         if run.cancel_asked_at or not run.move(Status.SUBMITTING, told_by=Teller.WORKER):
             return None
-        lease = timezone.now() + timedelta(seconds=PREPARE_SECONDS)
+        lease = timezone.now() + timedelta(seconds=LEASE_SECONDS)
         return Attempt.objects.create(run=run, lease_until=lease)
+
+
+def renew(attempt: Attempt) -> None:
+    """Say that this attempt's worker is alive."""
+    lease = timezone.now() + timedelta(seconds=LEASE_SECONDS)
+    Attempt.objects.filter(pk=attempt.pk, closed_at=None).update(lease_until=lease)
 
 
 def prepare(run: Run, client: LaminaClient) -> tuple[LaminaApp, dict[str, Any]]:
@@ -148,12 +175,21 @@ def prepare(run: Run, client: LaminaClient) -> tuple[LaminaApp, dict[str, Any]]:
     refs = list(media_refs(run.inputs, app))
     media = find_media(run.workspace, refs)
     seen = resolved(run.inputs, app, lambda ref: STAND_IN_LINK if ref in media else "")
-    if problems := inputs.check(app.parameters, seen):
+    problems = inputs.check(app.parameters, seen)
+    if run.outputs_wanted and app.outputs and not any_offered(run.outputs_wanted, app):
+        problems = (*problems, InputProblem(OUTPUTS, "unknown_output", "None of the chosen outputs is made any more."))
+    if problems:
         raise LaminaInvalidInputs(
             "Invalid inputs", status_code=400, code="VALIDATION_ERROR", request_id=None, problems=problems
         )
     addresses = {ref: lamina_url(media[ref], client=client) for ref in dict.fromkeys(refs)}
     return app, resolved(run.inputs, app, lambda ref: addresses[ref])
+
+
+def any_offered(wanted: list[str], app: LaminaApp) -> bool:
+    """Return whether the app still makes something of what was chosen."""
+    offered = {label.casefold() for label in output_labels(app)}
+    return any(label.casefold() in offered for label in wanted)
 
 
 def media_refs(given: dict[str, Any], app: LaminaApp) -> list[str]:
@@ -169,10 +205,15 @@ def resolved(given: dict[str, Any], app: LaminaApp, link_for: Any) -> dict[str, 
     return {name: with_links(value, link_for) if name in media else value for name, value in given.items()}
 
 
-def still_offered(wanted: list[str], app: LaminaApp) -> list[str]:
-    """Return the wanted labels that the app still has, so that a renamed one does not sink the run."""
+def labels_to_send(wanted: list[str], app: LaminaApp) -> list[str]:
+    """Return the wanted labels that the app still has; none when that is everything it makes.
+
+    To Lamina no labels mean all of them, so the labels are sent whenever the app makes more than
+    the person has seen and chosen.
+    """
     offered = {label.casefold() for label in output_labels(app)}
-    return [label for label in wanted if label.casefold() in offered]
+    labels = [label for label in wanted if label.casefold() in offered]
+    return [] if {label.casefold() for label in labels} == offered else labels
 
 
 def callback_url(attempt: Attempt) -> str | None:
@@ -185,7 +226,7 @@ def callback_url(attempt: Attempt) -> str | None:
 def mark_sent(attempt: Attempt) -> bool:
     """Write down that the request leaves now; False when somebody gave up on this attempt meanwhile."""
     now = timezone.now()
-    lease = now + timedelta(seconds=ANSWER_SECONDS)
+    lease = now + timedelta(seconds=LEASE_SECONDS)
     with transaction.atomic():
         if not Attempt.objects.filter(pk=attempt.pk, closed_at=None).update(sent_at=now, lease_until=lease):
             return False
@@ -206,8 +247,10 @@ def mark_sent(attempt: Attempt) -> bool:
 def accept(attempt: Attempt, started: RemoteRun) -> None:
     """Record that Lamina took the run, and what it said of it."""
     run = attempt.run
-    attempt.close("accepted")
-    track.adopt(run.pk, started, told_by=Teller.WORKER)
+    with transaction.atomic():
+        # Together: an attempt that is closed belongs to a run that has gone on.
+        attempt.close("accepted")
+        track.adopt(run.pk, started, told_by=Teller.WORKER)
     logger.info("run accepted run=%s lamina_run=%s", run.reference, started.run_id)
 
 
@@ -215,9 +258,7 @@ def give_back(attempt: Attempt, *, seconds: float, why: str) -> None:
     """Return a claim: Lamina certainly did not take the run, so it waits for another turn."""
     with transaction.atomic():
         attempt.close(why)
-        attempt.run.move(
-            Status.WAITING, told_by=Teller.WORKER, why=why, next_at=timezone.now() + timedelta(seconds=seconds)
-        )
+        attempt.run.wait_again(told_by=Teller.WORKER, why=why, next_at=timezone.now() + timedelta(seconds=seconds))
 
 
 def refuse(attempt: Attempt, problems: tuple[InputProblem, ...]) -> None:
@@ -260,6 +301,14 @@ def fail(attempt: Attempt, error: LaminaResponseError) -> None:
     logger.warning("run refused run=%s code=%s request=%s", attempt.run.reference, error.code, error.request_id)
 
 
+def give_up(attempt: Attempt) -> None:
+    """Fail a run that something on our side keeps from being sent, before anything was spent."""
+    why = _("Something on our side kept it from being sent.")
+    with transaction.atomic():
+        attempt.close("given up")
+        attempt.run.move(Status.FAILED, told_by=Teller.WORKER, why=why, error=why, error_code="ours")
+
+
 def pause_after(run: Run) -> float:
     """Return how long to wait before the next attempt, in seconds: doubling up to a minute."""
     tries = run.attempts.count()
@@ -270,7 +319,9 @@ def cancel(run: Run) -> None:
     """Note that a person wants the run to end; one that was never sent ends at once."""
     now = timezone.now()
     with transaction.atomic():
-        Run.objects.filter(pk=run.pk, cancel_asked_at=None).update(cancel_asked_at=now)
+        Run.objects.filter(pk=run.pk, cancel_asked_at=None).update(
+            cancel_asked_at=now, cancel_next_at=now + timedelta(seconds=NUDGE_GRACE_SECONDS)
+        )
         if run.status in {Status.WAITING, Status.NEEDS_ATTENTION}:
             run.move(Status.CANCELLED, told_by=Teller.PERSON, why=_("Cancelled before it was sent."))
         run.touch()
@@ -282,9 +333,11 @@ def cancel_at_lamina(run_id: uuid.UUID) -> None:
     if run.is_final or not run.lamina_run_id:
         return
     with client_for(run.workspace, lane=Lane.INTERACTIVE) as client:
-        client.runs.cancel(run.lamina_run_id)
+        answer = client.runs.cancel(run.lamina_run_id)
+        changes: dict[str, Any] = {"cancel_answer": answer[:50]}
+        if answer == NOT_CANCELLABLE:
+            changes["cancel_next_at"] = None
+        Run.objects.filter(pk=run_id).update(**changes)
+        run.touch()
         remote = client.runs.get(run.lamina_run_id)
     track.apply(run_id, remote, told_by=Teller.WORKER)
-
-
-__all__ = ["LaminaError", "cancel", "cancel_at_lamina", "send", "submit"]

@@ -12,10 +12,13 @@ from django.core.cache import cache
 from lamina_integration import LaminaError
 from portal.celery import app as celery
 from portal.runs import copies, inbox, reconcile, submit, track
+from portal.runs.leases import LEASE_SECONDS, renewed
 from portal.runs.models import Run
 from portal.workspaces.tasks import nudge, refresh_balance
 
 logger = logging.getLogger(__name__)
+
+TRACKING_LOCK = "tracking"
 
 
 @celery.task
@@ -80,24 +83,25 @@ def sweep() -> None:
 @celery.task
 def track_runs() -> None:
     """Ask Lamina about the runs it is time to ask about; one at a time, however many workers there are."""
-    if not cache.add("tracking", True, 120):
+    mine = uuid.uuid4().hex
+    if not cache.add(TRACKING_LOCK, mine, LEASE_SECONDS):
         return
     try:
-        reconcile.settle_unconfirmed()
-        for run_id in track.track_all():
-            after_news(run_id)
+        with renewed(lambda: cache.touch(TRACKING_LOCK, LEASE_SECONDS)):
+            reconcile.settle_unconfirmed()
+            for run_id in track.track_all():
+                after_news(run_id)
     finally:
-        cache.delete("tracking")
+        if cache.get(TRACKING_LOCK) == mine:
+            cache.delete(TRACKING_LOCK)
 
 
 def after_news(run_id: uuid.UUID) -> None:
     """Start what follows from news of a run: copies of its outputs, a late cancel, the new balance."""
     for output_id in copies.copies_of(run_id):
         nudge(copy_output, output_id)
-    run = Run.objects.filter(pk=run_id).only("status", "cancel_asked_at", "lamina_run_id", "workspace_id").first()
+    run = Run.objects.filter(pk=run_id).only("status", "workspace_id").first()
     if run is None:
         return
-    if run.cancel_asked_at and run.lamina_run_id and not run.is_final:
-        run.look_again_in(2)
     if run.is_final:
         nudge(refresh_balance, run.workspace_id)

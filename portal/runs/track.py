@@ -14,10 +14,20 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from lamina_integration import LaminaClient, LaminaError, LaminaNotFound, Lane, RemoteOutput, RemoteRun, RunSummary
+from lamina_integration import (
+    LaminaBudgetSpent,
+    LaminaClient,
+    LaminaError,
+    LaminaNotFound,
+    LaminaRateLimited,
+    Lane,
+    RemoteOutput,
+    RemoteRun,
+    RunSummary,
+)
 from portal.runs.models import Move, Output, OutputStatus, Run
 from portal.runs.states import REMOTE, Status, Teller
-from portal.workspaces.lamina import client_for
+from portal.workspaces.lamina import client_for, key_of
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +43,12 @@ OUTPUT_STATUS_OF = {
     "error": OutputStatus.ERROR,
     "cancelled": OutputStatus.CANCELLED,
 }
+# What may still come: a place that was closed with its run is filled all the same when something was made.
+OPEN = frozenset({OutputStatus.PENDING, OutputStatus.CANCELLED})
+# What may still come: a place that was closed with its run is filled all the same when something was made.
+OPEN = frozenset({OutputStatus.PENDING, OutputStatus.CANCELLED})
+MISSING = "missing"
+MOST_OUTPUTS = 200
 PACE_SECONDS = {"image": 4, "video": 10}  # how often a run's details are worth a request
 LONGEST_PACE_SECONDS = 60
 DETAILS_PER_SWEEP = 6
@@ -50,43 +66,37 @@ def adopt(run_id: uuid.UUID, remote: RemoteRun, *, told_by: str) -> None:
         run = Run.objects.select_for_update().get(pk=run_id)
         if run.lamina_run_id is None:
             status = STATUS_OF.get(remote.status, Status.QUEUED)
-            first = Status.QUEUED if status != Status.QUEUED and status not in REMOTE else status
             now = timezone.now()
-            run.move(
-                first,
-                told_by=told_by,
-                lamina_run_id=remote.run_id,
-                accepted_at=now,
-                next_at=now + timedelta(seconds=pace_of(run)),
-            )
+            known = {"lamina_run_id": remote.run_id, "accepted_at": now}
+            first = status if status in REMOTE else Status.QUEUED
+            if not run.move(first, told_by=told_by, next_at=now + timedelta(seconds=pace_of(run)), **known):
+                # It was ended on our side while Lamina had it after all.
+                Run.objects.filter(pk=run_id).update(**known)
+                _put_on_record(run, told_by, _("Lamina had begun this run after all: %s.") % remote.run_id)
         elif run.lamina_run_id != remote.run_id:
-            Move.objects.create(
-                run=run,
-                at=timezone.now(),
-                leaving=run.status,
-                to=run.status,
-                told_by=told_by,
-                why=_("Lamina has a second run for this one: %s.") % remote.run_id,
-            )
-            logger.error("second run at Lamina run=%s lamina_run=%s", run.reference, remote.run_id)
+            _put_on_record(run, told_by, _("Lamina has a second run for this one: %s.") % remote.run_id)
             return
     apply(run_id, remote, told_by=told_by)
+
+
+def _put_on_record(run: Run, told_by: str, why: str) -> None:
+    """Write something into the history that staff must see and that moves nothing."""
+    Move.objects.create(run=run, at=timezone.now(), leaving=run.status, to=run.status, told_by=told_by, why=why)
+    logger.error("run needs staff run=%s why=%s", run.reference, why)
 
 
 def apply(run_id: uuid.UUID, remote: RemoteRun, *, told_by: str) -> None:
     """Bring a run's row and outputs up to what Lamina says; news older than ours changes nothing."""
     with transaction.atomic():
-        run = Run.objects.select_for_update().select_related("schema").get(pk=run_id)
-        if run.lamina_run_id != remote.run_id or (run.is_final and run.status != STATUS_OF.get(remote.status)):
+        run = Run.objects.select_for_update().get(pk=run_id)
+        if run.lamina_run_id != remote.run_id:
             return
-        changed = _apply_outputs(run, remote.outputs)
+        changed = _apply_outputs(run, remote.outputs[:MOST_OUTPUTS])
         status = STATUS_OF.get(remote.status)
         if status is None:
             logger.error("unknown status run=%s status=%r", run.reference, remote.status[:40])
         elif status != run.status:
             changed |= _move(run, status, remote, told_by)
-        if run.is_final:
-            changed |= _close_open_outputs(run)
         if changed:
             run.touch()
 
@@ -120,7 +130,7 @@ def _place_for(remote: RemoteOutput, rows: list[Output], taken: set[str]) -> Out
     A place is free while it waits and no output of this answer has its id: labels are not unique,
     and an id given with the start's answer need not be the one given later.
     """
-    free = [row for row in rows if row.lamina_id not in taken and row.status == OutputStatus.PENDING]
+    free = [row for row in rows if row.lamina_id not in taken and row.status in OPEN]
     by_id = (row for row in rows if row.lamina_id == remote.id)
     by_label = (row for row in free if row.label.casefold() == remote.label.casefold())
     unnamed = (row for row in free if not row.label)
@@ -131,8 +141,8 @@ def _apply_output(row: Output, remote: RemoteOutput) -> bool:
     before = (row.lamina_id, row.label, row.kind, row.status)
     row.lamina_id = remote.id[:200]
     row.label = remote.label[:500] or row.label
-    if row.status == OutputStatus.PENDING:
-        row.status = OUTPUT_STATUS_OF.get(remote.status, OutputStatus.PENDING)
+    if row.status in OPEN and remote.status in OUTPUT_STATUS_OF:
+        row.status = OUTPUT_STATUS_OF[remote.status]
         if row.status == OutputStatus.COMPLETED:
             _take_value(row, remote)
         elif row.status == OutputStatus.ERROR:
@@ -155,13 +165,10 @@ def _take_value(row: Output, remote: RemoteOutput) -> None:
         row.remote_url, row.copy_next_at = remote.value.replace("\x00", ""), row.made_at
 
 
-def _close_open_outputs(run: Run) -> bool:
-    """Mark the places that nothing came for: the run is over."""
-    return bool(run.outputs.filter(status=OutputStatus.PENDING).update(status=OutputStatus.CANCELLED))
-
-
 def pace_of(run: Run) -> float:
     """Return the seconds until Lamina is worth asking again: by kind of work, slower with age."""
+    if run.error_code == MISSING:
+        return float(LONGEST_PACE_SECONDS)
     kinds = {output.kind for output in run.outputs.all()}
     pace = max((PACE_SECONDS.get(kind, PACE_SECONDS["image"]) for kind in kinds), default=PACE_SECONDS["image"])
     age = (timezone.now() - (run.accepted_at or timezone.now())).total_seconds()
@@ -177,7 +184,7 @@ def track_all() -> list[uuid.UUID]:
     due = Run.objects.remote().filter(next_at__lte=timezone.now())
     by_key: dict[str, list[Run]] = {}
     for run in due.select_related("workspace").prefetch_related("outputs").order_by("next_at")[:500]:
-        by_key.setdefault(run.workspace.lamina_api_key, []).append(run)
+        by_key.setdefault(key_of(run.workspace), []).append(run)
     told: list[uuid.UUID] = []
     for runs in by_key.values():
         with client_for(runs[0].workspace, lane=Lane.TRACKING) as client:
@@ -185,6 +192,9 @@ def track_all() -> list[uuid.UUID]:
                 told.extend(_track_group(runs, client))
             except LaminaError as error:
                 logger.warning("runs not asked after count=%d error=%s", len(runs), error)
+            except Exception as error:
+                # One workspace's odd answers never keep the others waiting.
+                logger.exception("runs not asked after count=%d error=%r", len(runs), error)
     return told
 
 
@@ -198,11 +208,24 @@ def _track_group(runs: list[Run], client: LaminaClient) -> list[uuid.UUID]:
         wants_details = is_news or (run.status == Status.RUNNING and len(run.outputs.all()) > 1)
         if wants_details and details_left:
             details_left -= 1
-            _ask(run, client)
-            told.append(run.pk)
-        if details_left or not is_news:
-            run.look_again_in(pace_of(run))
+            if _asked(run, client):
+                told.append(run.pk)
+        elif is_news:
+            continue  # first of all at the next turn
+        run.look_again_in(pace_of(run))
     return told
+
+
+def _asked(run: Run, client: LaminaClient) -> bool:
+    """Ask about one run; what goes wrong with it never keeps the others waiting."""
+    try:
+        _ask(run, client)
+    except (LaminaBudgetSpent, LaminaRateLimited):
+        raise
+    except Exception as error:
+        logger.exception("run not asked after run=%s error=%r", run.reference, error)
+        return False
+    return True
 
 
 def _listed(runs: list[Run], client: LaminaClient) -> dict[str, RunSummary]:
@@ -223,8 +246,13 @@ def _ask(run: Run, client: LaminaClient) -> None:
         remote = client.runs.get(run.lamina_run_id or "")
     except LaminaNotFound:
         logger.error("run is not at Lamina any more run=%s lamina_run=%s", run.reference, run.lamina_run_id)
+        if Run.objects.filter(pk=run.pk, error_code="").update(error_code=MISSING):
+            run.touch()
         return
     Run.objects.filter(pk=run.pk).update(checked_at=timezone.now())
+    if run.error_code == MISSING:
+        Run.objects.filter(pk=run.pk, error_code=MISSING).update(error_code="")
+        run.touch()
     apply(run.pk, remote, told_by=Teller.SWEEP)
 
 

@@ -172,6 +172,10 @@ class RunScreen:
     @property
     def headline(self) -> str:
         """Return one sentence about what is going on."""
+        if self.error_code == "missing" and self.is_active:
+            return _("Lamina does not know this run at the moment. We keep asking; give support its reference.")
+        if self.cancel_answer == "not_cancellable" and self.is_active:
+            return _("Lamina cannot stop this run any more. What it makes comes here.")
         if self.cancel_asked_at and self.is_active:
             return _("We asked Lamina to stop this run and wait for its answer.")
         match self.status:
@@ -269,7 +273,7 @@ class RunScreen:
     @property
     def edit_url(self) -> str:
         """Return the form filled in again; empty when the app is not offered any more."""
-        if not self.pin or not self.pin.is_offered:
+        if not self.pin or not self.pin.is_offered or self.status == Status.UNCONFIRMED:
             return ""
         return reverse("runs:create", args=[self.workspace.slug, self.pin.pk]) + f"?from={self.run.pk}"
 

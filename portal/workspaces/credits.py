@@ -8,6 +8,7 @@ from portal.workspaces.lamina import client_for
 from portal.workspaces.models import Workspace
 
 AT_MOST_EVERY_SECONDS = 10
+LARGEST_BALANCE = 10**12  # what the column holds; anything beyond is no balance
 
 
 def refresh_balance(workspace_id: int) -> None:
@@ -17,7 +18,7 @@ def refresh_balance(workspace_id: int) -> None:
     workspace = Workspace.objects.get(pk=workspace_id)
     with client_for(workspace, lane=Lane.BACKGROUND) as client:
         usage = client.account.usage()
-    if usage.balance is not None:
+    if usage.balance is not None and abs(usage.balance) < LARGEST_BALANCE:
         Workspace.objects.filter(pk=workspace_id).update(
             credits_balance=usage.balance, credits_checked_at=timezone.now()
         )

@@ -23,5 +23,9 @@ def client_for(workspace: Workspace, *, lane: Lane) -> LaminaClient:
     because Lamina counts requests by address and not by key.
     """
     budget = RequestBudget(_connection, limit=settings.LAMINA_RATE_LIMIT, key=BUDGET_KEY)
-    key = workspace.lamina_api_key or settings.LAMINA_API_KEY
-    return LaminaClient(base_url=settings.LAMINA_BASE_URL, api_key=key, budget=budget, lane=lane)
+    return LaminaClient(base_url=settings.LAMINA_BASE_URL, api_key=key_of(workspace), budget=budget, lane=lane)
+
+
+def key_of(workspace: Workspace) -> str:
+    """Return the key a workspace speaks with: its own, or the portal's."""
+    return workspace.lamina_api_key or settings.LAMINA_API_KEY

@@ -217,12 +217,12 @@ OUTPUTS = [
 ]
 
 
-def test_all_outputs_are_wanted_at_first_and_then_left_out(form_for: FormMaker) -> None:
+def test_all_outputs_are_wanted_at_first(form_for: FormMaker) -> None:
     choices = form_for(outputs=OUTPUTS).output_choices
     assert [(choice.label, choice.selected) for choice in choices] == [("Front View", True), ("AI Designer ×2", True)]
     form = form_for(outputs=OUTPUTS, post={"outputs": ["0", "1"]})
     assert form.is_valid(), form.errors
-    assert form.outputs_wanted() == []
+    assert form.outputs_wanted() == ["Front View", "AI Designer"]
 
 
 def test_chosen_outputs_are_sent_by_label(form_for: FormMaker) -> None:
@@ -235,3 +235,17 @@ def test_no_output_at_all_is_a_problem(form_for: FormMaker) -> None:
     form = form_for(outputs=OUTPUTS, post={"outputs": []})
     assert not form.is_valid()
     assert [problem.message for problem in form.problems] == ["Choose at least one."]
+
+
+def test_namesakes_that_lamina_cannot_tell_apart_are_never_mixed_up(form_for: FormMaker) -> None:
+    first, second = {"name": "Photo", "type": "text"}, {"name": "Photo", "type": "text", "default": "own"}
+    form = form_for(first, second, post={"p0": "first", "p1": "second"})
+    assert form.is_valid(), form.errors
+    assert form.inputs() == {"Photo": "first"}
+    assert "called the same" in form["p1"].note
+    assert not form_for(first, first, post={"p0": "first", "p1": "second"}).is_valid()
+
+
+def test_nothing_chosen_of_several_says_what_is_used(form_for: FormMaker) -> None:
+    field = form_for(options("Views", "Front", "Back", multiple=True, default=["Front"]))["p0"]
+    assert field.note == "With nothing chosen, the app's default is used: Front."

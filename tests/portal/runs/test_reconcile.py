@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 
+import pytest
 from django.utils import timezone
 
+from lamina_integration import Page, RunSummary
 from lamina_integration.sandbox import Sandbox
 from portal.runs import reconcile, submit
 from portal.runs.models import Attempt, Run
@@ -105,3 +107,116 @@ def test_silent_lamina_leaves_unconfirmed_runs_as_they_are(run: Run, lamina: San
     reconcile.settle_unconfirmed()
     run.refresh_from_db()
     assert run.status == Status.UNCONFIRMED
+
+
+def test_worker_lost_between_the_answer_and_our_record_leaves_nothing_stranded(
+    run: Run, lamina: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("portal.runs.track.adopt", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            submit.send(run.pk)
+    run.refresh_from_db()
+    assert run.status == Status.SUBMITTING
+    assert run.attempts.get().closed_at is None, "an attempt is closed together with what came of it"
+    Attempt.objects.update(lease_until=timezone.now())
+    reconcile.release_lost_attempts()
+    reconcile.settle_unconfirmed()
+    run.refresh_from_db()
+    assert run.lamina_run_id == lamina.ledger()["starts"][0]["runId"]
+    assert len(lamina.ledger()["starts"]) == 1
+
+
+def _killed(*args: object, **kwargs: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_run_that_is_being_sent_by_nobody_is_found(run: Run) -> None:
+    attempt = submit.claim(run.pk)
+    assert attempt is not None
+    attempt.close("and then nothing")
+    reconcile.release_lost_attempts()
+    run.refresh_from_db()
+    assert run.status == Status.WAITING
+
+
+@pytest.fixture
+def lost(run: Run, lamina: Sandbox) -> Run:
+    """A run that was sent five minutes ago and never answered; Lamina does not list it."""
+    lamina.set(lost_requests=1.0)
+    submit.send(run.pk)
+    lamina.set(lost_requests=0.0)
+    age(run, minutes=5)
+    run.refresh_from_db()
+    return run
+
+
+def listed(monkeypatch: pytest.MonkeyPatch, *items: RunSummary, total: int) -> None:
+    """Make Lamina's list of runs say this."""
+    page = Page(items=items, total=total, limit=100, offset=0)
+    monkeypatch.setattr("portal.runs.reconcile._listed_page", lambda *args: page)
+
+
+def test_run_that_is_certainly_not_there_is_sent_again(lost: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed(monkeypatch, total=0)
+    reconcile.settle_unconfirmed()
+    lost.refresh_from_db()
+    assert lost.status == Status.WAITING
+
+
+@pytest.mark.parametrize("seconds", [None, -1800, 1800])
+def test_stranger_that_cannot_be_ruled_out_keeps_a_run_from_being_sent_again(
+    lost: Run, monkeypatch: pytest.MonkeyPatch, seconds: int | None
+) -> None:
+    moment = None if seconds is None else lost.sent_at + timedelta(seconds=seconds)
+    listed(monkeypatch, RunSummary(run_id="stranger", status="running", created_at=moment), total=1)
+    reconcile.settle_unconfirmed()
+    lost.refresh_from_db()
+    assert lost.status == Status.UNCONFIRMED
+
+
+def test_list_that_is_not_complete_proves_nothing(lost: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed(monkeypatch, total=1)
+    reconcile.settle_unconfirmed()
+    lost.refresh_from_db()
+    assert lost.status == Status.UNCONFIRMED
+
+
+def test_cancel_that_was_asked_for_while_it_was_sent_is_not_forgotten(run: Run) -> None:
+    attempt = submit.claim(run.pk)
+    assert attempt is not None
+    submit.cancel(Run.objects.get(pk=run.pk))
+    submit.give_back(attempt, seconds=1, why="Lamina is away")
+    run.refresh_from_db()
+    assert run.status == Status.CANCELLED
+
+
+def test_waiting_run_whose_end_was_asked_for_ends(run: Run) -> None:
+    Run.objects.update(cancel_asked_at=timezone.now())
+    reconcile.runs_to_cancel()
+    run.refresh_from_db()
+    assert run.status == Status.CANCELLED
+
+
+def test_lamina_is_asked_to_stop_a_run_less_and_less_often(run: Run, lamina: Sandbox) -> None:
+    lamina.set(manual=True)
+    submit.send(run.pk)
+    run.refresh_from_db()
+    submit.cancel(run)
+    assert reconcile.runs_to_cancel() == [], "the message that was sent with the click goes first"
+    now = timezone.now()
+    Run.objects.update(cancel_asked_at=now - timedelta(seconds=60), cancel_next_at=now - timedelta(seconds=1))
+    assert reconcile.runs_to_cancel() == [run.pk]
+    assert reconcile.runs_to_cancel() == []
+    run.refresh_from_db()
+    assert (run.cancel_next_at - now).total_seconds() > 50
+
+
+def test_run_that_lamina_does_not_stop_is_not_asked_about_again_and_says_so(run: Run, lamina: Sandbox) -> None:
+    lamina.set(manual=True, cancel_answer="not_cancellable")
+    submit.send(run.pk)
+    run.refresh_from_db()
+    submit.cancel(run)
+    submit.cancel_at_lamina(run.pk)
+    run.refresh_from_db()
+    assert (run.status, run.cancel_answer, run.cancel_next_at) == (Status.QUEUED, "not_cancellable", None)

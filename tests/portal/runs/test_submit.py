@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
+from lamina_integration import App as LaminaApp
 from lamina_integration.sandbox import Sandbox
 from portal.catalogue.models import PinnedApp
 from portal.runs import submit as submitting
@@ -13,7 +14,7 @@ from portal.runs.models import Run
 from portal.runs.states import Status
 from portal.runs.submit import cancel, claim, mark_sent, send, submit
 from portal.workspaces.models import Membership
-from tests.factories import media_of
+from tests.factories import detail, media_of
 
 
 def starts(lamina: Sandbox) -> list[dict]:
@@ -183,3 +184,60 @@ def test_cancel_reaches_lamina(run: Run, lamina: Sandbox) -> None:
     submitting.cancel_at_lamina(run.pk)
     run.refresh_from_db()
     assert run.status == Status.CANCELLED
+
+
+@pytest.mark.parametrize("status", [Status.WAITING, Status.QUEUED, Status.RUNNING, Status.UNCONFIRMED])
+def test_running_it_again_never_ends_the_run_it_came_from(
+    run: Run, poster: PinnedApp, member: Membership, status: Status
+) -> None:
+    Run.objects.filter(pk=run.pk).update(status=status, lamina_run_id="remote")
+    submit(
+        member=member,
+        pin=poster,
+        schema=poster.app.schema,
+        inputs=run.inputs,
+        outputs_wanted=[],
+        token=uuid.uuid4(),
+        retry_of=Run.objects.get(pk=run.pk),
+    )
+    run.refresh_from_db()
+    assert run.status == status
+
+
+def test_fault_of_ours_makes_the_run_wait_and_at_last_fail_with_nothing_spent(
+    run: Run, lamina: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portal.runs.submit.prepare", _broken)
+    send(run.pk)
+    run.refresh_from_db()
+    assert run.status == Status.WAITING
+    monkeypatch.setattr(submitting, "MOST_TRIES", 2)
+    send(run.pk)
+    run.refresh_from_db()
+    assert (run.status, run.error_code) == (Status.FAILED, "ours")
+    assert starts(lamina) == []
+
+
+def _broken(*args: object) -> None:
+    raise FileNotFoundError("the photo is gone")
+
+
+def test_nothing_left_of_what_was_chosen_goes_back_to_the_person(run: Run, lamina: Sandbox) -> None:
+    Run.objects.filter(pk=run.pk).update(outputs_wanted=["No longer offered"])
+    send(run.pk)
+    run.refresh_from_db()
+    assert run.status == Status.NEEDS_ATTENTION
+    assert [problem["param"] for problem in run.problems] == ["__outputs"]
+    assert starts(lamina) == []
+
+
+def test_everything_that_was_seen_is_asked_for_by_name_once_the_app_makes_more(run: Run) -> None:
+    app = LaminaApp.from_detail(run.schema.detail)
+    assert submitting.labels_to_send(["Front", "Back"], app) == []
+    more = detail(outputs=[{"label": label, "type": "image"} for label in ("Front", "Back", "Side")])
+    assert submitting.labels_to_send(["Front", "Back"], LaminaApp.from_detail(more)) == ["Front", "Back"]
+
+
+def test_places_of_a_run_that_ended_here_are_closed(run: Run) -> None:
+    cancel(run)
+    assert {output.status for output in run.outputs.all()} == {"cancelled"}

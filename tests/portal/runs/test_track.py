@@ -7,10 +7,12 @@ from django.utils import timezone
 
 from lamina_integration import RemoteRun
 from lamina_integration.sandbox import Sandbox
+from portal.runs import track
 from portal.runs.models import OutputStatus, Run
 from portal.runs.states import Status, Teller
-from portal.runs.submit import send
+from portal.runs.submit import send, submit
 from portal.runs.track import adopt, apply, track_all
+from portal.workspaces.models import Membership
 
 
 @pytest.fixture
@@ -146,3 +148,54 @@ def test_tracking_survives_lamina_being_down(sent: Run, settings: object) -> Non
     assert track_all() == []
     sent.refresh_from_db()
     assert sent.status == Status.QUEUED
+
+
+def test_one_run_that_cannot_be_asked_about_never_keeps_the_others_waiting(
+    run: Run, member: Membership, lamina: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twin = submit(member=member, pin=run.pin, schema=run.schema, inputs=run.inputs, outputs_wanted=[], token=run.pk)
+    for each in (run, twin):
+        send(each.pk)
+    lamina.finish()
+    applied = track.apply
+
+    def poisoned(run_id: object, remote: RemoteRun, **rest: Any) -> None:
+        if run_id == run.pk:
+            raise ValueError("something odd")
+        applied(run_id, remote, **rest)
+
+    monkeypatch.setattr(track, "apply", poisoned)
+    Run.objects.update(next_at=timezone.now())
+    track_all()
+    twin.refresh_from_db()
+    run.refresh_from_db()
+    assert twin.status == Status.COMPLETED
+    assert run.next_at > timezone.now(), "it is put off and asked about again"
+
+
+def test_run_that_lamina_does_not_know_any_more_says_so_and_is_kept(sent: Run, lamina: Sandbox) -> None:
+    lamina.reset()
+    Run.objects.update(next_at=timezone.now())
+    track_all()
+    track_all()
+    sent.refresh_from_db()
+    assert (sent.status, sent.error_code) == (Status.QUEUED, "missing")
+
+
+@pytest.mark.parametrize("status", [Status.CANCELLED, Status.FAILED])
+def test_run_that_ended_here_and_lives_at_lamina_is_put_on_record_with_what_it_makes(run: Run, status: Status) -> None:
+    run.move(Status.SUBMITTING, told_by=Teller.WORKER)
+    run.move(status, told_by=Teller.WORKER)
+    remote = RemoteRun.model_validate({"runId": "alive", "status": "completed", "outputs": [output(1, "Front")]})
+    adopt(run.pk, remote, told_by=Teller.DELIVERY)
+    run.refresh_from_db()
+    assert (run.status, run.lamina_run_id) == (status, "alive")
+    assert "alive" in run.history.last().why
+    assert ("Front", "completed") in states(run)
+
+
+def test_places_closed_by_an_answer_without_outputs_are_filled_later(sent: Run) -> None:
+    apply(sent.pk, news(sent, "completed"), told_by=Teller.DELIVERY)
+    assert states(sent) == [("Front", "cancelled"), ("Back", "cancelled")]
+    apply(sent.pk, news(sent, "completed", output(1, "Front"), output(2, "Back")), told_by=Teller.SWEEP)
+    assert states(sent) == [("Front", "completed"), ("Back", "completed")]

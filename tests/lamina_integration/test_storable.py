@@ -1,0 +1,20 @@
+"""Text from outside that no database takes."""
+
+import pytest
+
+from lamina_integration.storable import loads
+
+
+def test_what_cannot_be_stored_is_replaced_and_the_rest_stays() -> None:
+    text = '{"a\\u0000": ["\\ud83d", "\\ud83d\\ude00", "two  spaces ", {"b": "\\u0000x"}]}'
+    assert loads(text) == {"a\ufffd": ["\ufffd", "😀", "two  spaces ", {"b": "\ufffdx"}]}
+
+
+@pytest.mark.parametrize("text", ["NaN", "[Infinity]", '{"a": -Infinity}', "{"])
+def test_what_is_not_json_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - whatever the reader says of it
+        loads(text)
+
+
+def test_number_beyond_all_measure_is_none() -> None:
+    assert loads("[1e999, 1.5, 3]") == [None, 1.5, 3]
