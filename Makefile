@@ -3,13 +3,16 @@ PYTHON ?= python3
 RUN = $(PYTHON) portal/demo/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench
+.PHONY: help demo manage test lint bench
 
 help: ## Show these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: python ## Start the portal here (PORT= DATA= APPS= WEBHOOKS=on|off SPEED=)
 	@$(RUN) requirements.lock -m portal.demo
+
+manage: python ## A management command for the demo (DATA= its folder, ARGS= the command)
+	@$(RUN) requirements.lock -m portal.demo.manage $(ARGS)
 
 test: python ## Set up and run every test this machine can run (ARGS= for pytest)
 	@$(RUN) requirements-dev.lock tests/run.py $(ARGS)

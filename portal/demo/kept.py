@@ -24,24 +24,33 @@ class Kept:
     passwords: dict[str, str]
     stand_in_port: int
 
+    @classmethod
+    def read(cls, data: Path) -> "Kept":
+        """Return what a folder keeps; raises DemoError when no demo has been started in it."""
+        path = data / "demo.json"
+        try:
+            return cls(**json.loads(path.read_text()))
+        except FileNotFoundError as error:
+            raise DemoError(f"No demo was ever started in {data}. Start it once, or name its folder: DATA=.") from error
+        except (OSError, ValueError, TypeError) as error:
+            raise DemoError(
+                f"{path} cannot be read. Mend it, or start afresh in another folder: DATA=folder."
+            ) from error
+
 
 def load_or_make(data: Path, *, portal_port: int) -> Kept:
     """Return what the folder keeps; on its first start, make it."""
     path = data / "demo.json"
-    try:
-        kept = Kept(**json.loads(path.read_text()))
-    except FileNotFoundError:
+    if not path.exists():
         kept = Kept(
             secret_key=secrets.token_urlsafe(48),
             field_encryption_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             passwords={account: make_password() for account in ACCOUNTS},
-            # Anywhere in the range: two folders whose demos first ran one after the other may run together.
-            stand_in_port=find_free(STAND_IN_PORTS[secrets.randbelow(9000) :], but_not=portal_port),
+            stand_in_port=find_free(STAND_IN_PORTS, but_not=portal_port),
         )
         _write(path, json.dumps(asdict(kept), indent=2))
         return kept
-    except (OSError, ValueError, TypeError) as error:
-        raise DemoError(f"{path} cannot be read. Mend it, or start afresh in another folder: DATA=folder.") from error
+    kept = Kept.read(data)
     check_stand_in_port(kept.stand_in_port, portal_port=portal_port, path=path)
     return kept
 

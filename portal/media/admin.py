@@ -56,3 +56,7 @@ class MediaAdmin(admin.ModelAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Media | None = None) -> bool:
         """Files never change."""
         return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Media | None = None) -> bool:
+        """Return False: a row that goes alone leaves its file behind."""
+        return False

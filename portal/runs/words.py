@@ -220,6 +220,8 @@ class RunScreen:
                 return _("Lamina does not offer this app to this workspace any more.")
             case "key_refused":
                 return _("Lamina does not accept this workspace's key.")
+            case "ours":
+                return _("Something on our side kept this run from being sent.")
         return self.error or _("The app failed and gave no reason.")
 
     @property
@@ -235,6 +237,8 @@ class RunScreen:
                     return _("Choose another app, or ask staff to pin its successor.")
                 case "key_refused":
                     return _("Ask staff to check the workspace's key, then run it again.")
+                case "ours":
+                    return _("Give support the reference. Everything you filled in is kept.")
             return _("Run it again, with another picture if it fails twice. Everything you filled in is kept.")
         if self.status == Status.COMPLETED and any(output.state == "lost" for output in self.outputs):
             return _("A file could not be copied. Give support the reference; it can still be fetched for a while.")
