@@ -23,7 +23,8 @@ DATABASE_URL = "postgres://postgres@127.0.0.1:5432/postgres"
 REDIS_URL = "redis://127.0.0.1:6379/10"
 BROWSERS = ("chromium", "chromium-browser")
 NO_TESTS_SELECTED = 5
-PYTEST = (sys.executable, "-m", "pytest", "-n", "2")
+# The browser journeys share one demo, so they stay together on one of the two.
+PYTEST = (sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup")
 
 
 def main(arguments: list[str]) -> int:
