@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from portal.catalogue.admin import ReadOnlyAdmin
 from portal.runs import tasks
 from portal.runs.models import Attempt, Delivery, Move, Output, Run, SigningKey
+from portal.runs.states import Status, Teller
 from portal.workspaces.tasks import nudge
 
 
@@ -60,7 +61,19 @@ class RunAdmin(ReadOnlyAdmin):
     search_fields = ["reference", "lamina_run_id", "=id", "workspace__name", "created_by__email", "app__name"]
     date_hierarchy = "created_at"
     inlines = [MoveInline, AttemptInline, OutputInline]
-    actions = ["look_now", "copy_again"]
+    actions = ["look_now", "copy_again", "send_once_more"]
+
+    def has_settle_permission(self, request: HttpRequest) -> bool:
+        """Return whether this person may decide what became of a run; it may cost credits."""
+        return request.user.has_perm("runs.change_run")
+
+    @admin.action(description=gettext_lazy("It never arrived: send it once more"), permissions=["settle"])
+    def send_once_more(self, request: HttpRequest, queryset: Any) -> None:
+        """Send unconfirmed runs again on a person's word that Lamina does not have them."""
+        why = _("%s says that it never arrived.") % request.user
+        unconfirmed = queryset.filter(status=Status.UNCONFIRMED)
+        moved = [run for run in unconfirmed if run.wait_again(told_by=Teller.STAFF, why=why, next_at=timezone.now())]
+        messages.success(request, _("%d runs are sent again in a moment.") % len(moved))
 
     @admin.action(description=gettext_lazy("Look at it again now"), permissions=["view"])
     def look_now(self, request: HttpRequest, queryset: Any) -> None:
