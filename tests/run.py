@@ -46,10 +46,16 @@ def main(arguments: list[str]) -> int:
 
     for name, reason in missing.items():
         tell(f"Left out: {name} is {reason}.")
-    tell(f"On SQLite and the embedded Valkey, {'with' if browser else 'without'} browser tests:")
-    status = pytest(() if browser else ("-m", "not browser"), arguments, settings={})
-    if status:
+    tell("On SQLite and the embedded Valkey:")
+    status = pytest(("-m", "not browser"), arguments, settings={})
+    if status not in (0, NO_TESTS_SELECTED):
         return status
+    if browser:
+        # In a process of their own: a browser keeps an event loop running that other tests cannot share.
+        tell("Through a browser:")
+        status = pytest(("-m", "browser"), arguments, settings={})
+        if status not in (0, NO_TESTS_SELECTED):
+            return status
     if {"Postgres", "Redis"} & missing.keys():
         return 0
     tell("On Postgres and Redis:")
