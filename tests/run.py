@@ -23,8 +23,9 @@ DATABASE_URL = "postgres://postgres@127.0.0.1:5432/postgres"
 REDIS_URL = "redis://127.0.0.1:6379/10"
 BROWSERS = ("chromium", "chromium-browser")
 NO_TESTS_SELECTED = 5
-# The browser journeys share one demo, so they stay together on one of the two.
-PYTEST = (sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup")
+PYTEST = (sys.executable, "-m", "pytest", "-n", "2")
+# The browser journeys share one demo and turn its stand-in's knobs: one after the other.
+ONE_BY_ONE = ("-n", "0")
 
 
 def main(arguments: list[str]) -> int:
@@ -53,7 +54,7 @@ def main(arguments: list[str]) -> int:
     if browser:
         # In a process of their own: a browser keeps an event loop running that other tests cannot share.
         tell("Through a browser:")
-        status = pytest(("-m", "browser"), arguments, settings={})
+        status = pytest((*ONE_BY_ONE, "-m", "browser"), arguments, settings={})
         if status not in (0, NO_TESTS_SELECTED):
             return status
     if {"Postgres", "Redis"} & missing.keys():

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from portal.demo.errors import DemoError
-from portal.demo.loopback import STAND_IN_PORTS, find_free, is_free
+from portal.demo.loopback import find_free, is_free, ports_for
 
 ACCOUNTS = ("owner", "creator", "staff")
 
@@ -46,7 +46,7 @@ def load_or_make(data: Path, *, portal_port: int) -> Kept:
             secret_key=secrets.token_urlsafe(48),
             field_encryption_key=base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             passwords={account: make_password() for account in ACCOUNTS},
-            stand_in_port=find_free(STAND_IN_PORTS, but_not=portal_port),
+            stand_in_port=find_free(ports_for(data), but_not=portal_port),
         )
         _write(path, json.dumps(asdict(kept), indent=2))
         return kept

@@ -2,6 +2,9 @@
 
 import errno
 import socket
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
 
 from portal.demo.errors import DemoError
 
@@ -25,12 +28,22 @@ def is_free(port: int) -> bool:
     return True
 
 
-def find_free(ports: range, *, but_not: int) -> int:
+def ports_for(data: Path) -> list[int]:
+    """Return the stand-in's ports in the order to try them: each data folder begins elsewhere.
+
+    A port is chosen some seconds before it is listened on, so two demos that are started for the
+    first time together would otherwise choose the same one.
+    """
+    first = zlib.crc32(str(data).encode()) % len(STAND_IN_PORTS)
+    return [*STAND_IN_PORTS[first:], *STAND_IN_PORTS[:first]]
+
+
+def find_free(ports: Iterable[int], *, but_not: int) -> int:
     """Return the first of these ports that is free."""
     for port in ports:
         if port != but_not and is_free(port):
             return port
-    raise DemoError(f"No port from {ports.start} to {ports.stop - 1} is free. Stop some of the programs that use them.")
+    raise DemoError("None of the ports that could be used is free. Stop some of the programs that use them.")
 
 
 def check_portal_port(port: int) -> None:

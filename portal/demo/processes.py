@@ -67,15 +67,18 @@ class Family:
 
     def wait_until_answering(self, names: Iterable[str], *, seconds: float = 60) -> None:
         """Return once all these services answer; raise if one ends before, or does not answer in time."""
-        silent = [self.children[name] for name in names]
+        awaited = [self.children[name] for name in names]
+        silent = awaited
         deadline = time.monotonic() + seconds
         while silent:
             silent = [child for child in silent if not child.service.answers()]
-            for child in silent:
+            for child in awaited:
+                # Those that answer as well: it may be somebody else who does so from the same port.
                 if child.process.poll() is not None:
                     raise DemoError(
                         self._last_words(child.service.name, f"ended with status {child.process.returncode}")
                     )
+            for child in silent:
                 if time.monotonic() > deadline:
                     raise DemoError(
                         self._last_words(child.service.name, f"did not answer within {seconds:.0f} seconds")

@@ -2,11 +2,12 @@
 
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 
 from portal.demo.errors import DemoError
-from portal.demo.loopback import check_portal_port, find_free, get_status, is_free
+from portal.demo.loopback import check_portal_port, find_free, get_status, is_free, ports_for
 
 
 def test_port_in_use_is_refused_with_a_free_one_named() -> None:
@@ -26,7 +27,7 @@ def test_port_listened_on_by_all_addresses_counts_as_in_use() -> None:
 def test_find_free_says_so_when_there_is_none() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        with pytest.raises(DemoError, match="No port"):
+        with pytest.raises(DemoError, match="None of the ports"):
             find_free(range(port, port + 1), but_not=0)
 
 
@@ -52,3 +53,9 @@ def test_get_status_is_nothing_where_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     assert get_status(port, "/") is None
+
+
+def test_two_new_folders_try_different_ports_first() -> None:
+    spring, summer = ports_for(Path("/demo/spring")), ports_for(Path("/demo/summer"))
+    assert spring[0] != summer[0]
+    assert sorted(spring) == sorted(summer)
