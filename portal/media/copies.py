@@ -4,10 +4,12 @@ Addresses at the far end may die, so what a run made counts as done when its cop
 """
 
 import tempfile
+import uuid
 from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
 from lamina_integration.fetch import Fetched, FetchFailed, FetchRefused, fetch
@@ -30,12 +32,23 @@ class CopyFailed(Exception):
         self.permanent = permanent
 
 
-def keep_copy(*, workspace: Workspace, user: AbstractBaseUser | None, url: str, kind: str, name: str) -> Media:
+def keep_copy(
+    *,
+    workspace: Workspace,
+    user: AbstractBaseUser | None,
+    url: str,
+    kind: str,
+    name: str,
+    media_id: uuid.UUID | None = None,
+) -> Media:
     """Fetch what a run made and keep it; raises CopyFailed.
 
     `kind` is what Lamina calls it, and decides only what is said when it is nothing we know: the
-    content itself says what it is kept as.
+    content itself says what it is kept as. With a `media_id`, what is kept under it already is returned
+    as it is: two workers at one output, or one that was killed before it said so, leave one copy.
     """
+    if media_id and (kept := Media.objects.filter(pk=media_id).first()):
+        return kept
     with tempfile.TemporaryDirectory(prefix="media-", dir=settings.FILE_UPLOAD_TEMP_DIR) as place:
         folder = Path(place)
         path = folder / "source"
@@ -50,13 +63,21 @@ def keep_copy(*, workspace: Workspace, user: AbstractBaseUser | None, url: str, 
         except BenchRefused as refusal:
             raise CopyFailed(_("What was fetched is damaged or incomplete."), permanent=False) from refusal
         media = Media(
+            id=media_id or uuid.uuid4(),
             workspace=workspace,
             created_by=user,
             origin=Origin.OUTPUT,
             name=shown_name(name or kind),
             source_sha256=fetched.sha256,
         )
-        return keep(media, made)
+        try:
+            return keep(media, made)
+        except IntegrityError:
+            # Another worker was first.
+            kept = Media.objects.filter(pk=media_id).first()
+            if kept is None:
+                raise
+            return kept
 
 
 def _fetch(url: str, path: Path) -> Fetched:

@@ -4,8 +4,9 @@ import logging
 import uuid
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
-from django.db import models
+from django.db import models, transaction
 from django.utils import timezone
 
 from portal.media.copies import CopyFailed, keep_copy
@@ -15,6 +16,7 @@ from portal.runs.models import Output
 logger = logging.getLogger(__name__)
 
 MOST_TRIES = 8
+COPIES = uuid.UUID("b0f7ce0e-3a50-4d0b-9a53-3ad6b7d6b7c1")  # the names of copies are made from it
 
 
 def copies_of(run_id: uuid.UUID) -> list[int]:
@@ -46,15 +48,22 @@ def copy_output(output_id: int) -> None:
                 url=output.remote_url,
                 kind=output.kind,
                 name=output.label or str(output),
+                media_id=uuid.uuid5(COPIES, f"{output.run_id}:{output_id}:{output.remote_url}"),
             )
     except CopyFailed as error:
         given_up = error.permanent or output.copy_tries >= MOST_TRIES
         again = None if given_up else now + timedelta(seconds=2 ** min(output.copy_tries + 1, 9))
-        Output.objects.filter(pk=output_id).update(copy_next_at=again, copy_error=str(error)[:500])
+        _note(output, copy_next_at=again, copy_error=str(error)[:500])
         logger.warning("output not copied run=%s output=%d final=%s", output.run.reference, output_id, given_up)
     else:
-        Output.objects.filter(pk=output_id).update(media=media, kind=media.kind, copy_next_at=None, copy_error="")
-    output.run.touch()
+        _note(output, media=media, kind=media.kind, copy_next_at=None, copy_error="")
+
+
+def _note(output: Output, **changes: Any) -> None:
+    """Write down what came of a copy, and make open pages show it: both or neither."""
+    with transaction.atomic():
+        Output.objects.filter(pk=output.pk).update(**changes)
+        output.run.touch()
 
 
 def renew(output_id: int) -> None:

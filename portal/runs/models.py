@@ -86,6 +86,9 @@ class Run(models.Model):
         default=0, help_text=_("How often it went back to waiting after an attempt that Lamina certainly never got.")
     )
     checked_at = models.DateTimeField(null=True, help_text=_("When Lamina last told us its details."))
+    outputs_left_out = models.PositiveIntegerField(
+        default=0, help_text=_("How many outputs Lamina lists beyond those that are kept.")
+    )
 
     objects = RunQuerySet.as_manager()
 
@@ -189,6 +192,7 @@ class Move(models.Model):
         ordering = ["at", "pk"]
         verbose_name = _("move")
         verbose_name_plural = _("history")
+        indexes = [models.Index(fields=["at"], condition=Q(to__in=sorted(FINAL)), name="move_that_settled")]
 
     def __str__(self) -> str:
         return f"{self.leaving} → {self.to}"
@@ -310,6 +314,7 @@ class Delivery(models.Model):
         verbose_name_plural = _("deliveries")
         indexes = [
             models.Index(fields=["next_at"], condition=Q(applied_at__isnull=True), name="delivery_to_apply"),
+            models.Index(fields=["received_at"], name="delivery_by_age"),
         ]
 
     def __str__(self) -> str:

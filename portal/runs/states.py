@@ -22,47 +22,63 @@ class Status(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
-MOVES: dict[str, frozenset[str]] = {
-    Status.WAITING: frozenset(
-        {
-            Status.SUBMITTING,
-            Status.CANCELLED,
-            # An earlier attempt was believed lost, and then its delivery came.
-            Status.QUEUED,
-            Status.RUNNING,
-            Status.COMPLETED,
-            Status.FAILED,
-        }
-    ),
-    Status.SUBMITTING: frozenset(
-        {
-            Status.WAITING,  # Lamina certainly did not take it
-            Status.QUEUED,
-            Status.RUNNING,
-            Status.COMPLETED,
-            Status.CANCELLED,
-            Status.UNCONFIRMED,
-            Status.NEEDS_ATTENTION,
-            Status.FAILED,
-        }
-    ),
-    Status.UNCONFIRMED: frozenset(
-        {
-            Status.QUEUED,
-            Status.RUNNING,
-            Status.COMPLETED,
-            Status.FAILED,
-            Status.CANCELLED,
-            Status.WAITING,  # looked for and certainly not there
-        }
-    ),
-    # An earlier attempt may turn out to have arrived: then there is nothing to mend any more.
-    Status.NEEDS_ATTENTION: frozenset({Status.CANCELLED, Status.QUEUED, Status.RUNNING}),
-    Status.QUEUED: frozenset({Status.RUNNING, Status.COMPLETED, Status.FAILED, Status.CANCELLED}),
-    Status.RUNNING: frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED}),
-    Status.COMPLETED: frozenset(),
-    Status.FAILED: frozenset(),
-    Status.CANCELLED: frozenset(),
+# What may follow what, and why it does. A run found at Lamina is queued or running first, whatever it is by then.
+# docs/states.md is drawn from this table: `manage.py draw_states`.
+MOVES: dict[str, dict[str, str]] = {
+    Status.WAITING: {
+        Status.SUBMITTING: "A worker claims it.",
+        Status.CANCELLED: "A person ends it before it is sent.",
+        Status.QUEUED: "An earlier attempt was believed lost, and then its delivery came.",
+        Status.RUNNING: "An earlier attempt was believed lost, and then its delivery came.",
+    },
+    Status.SUBMITTING: {
+        Status.WAITING: "Lamina certainly did not take it: busy, away, or the worker was lost before the request left.",
+        Status.QUEUED: "Lamina took it.",
+        Status.RUNNING: "Lamina took it and has begun.",
+        Status.CANCELLED: "A person ended it just before the request left.",
+        Status.UNCONFIRMED: "The request went out and no answer came.",
+        Status.NEEDS_ATTENTION: "The newest schema refuses the inputs; nothing was spent.",
+        Status.FAILED: "Lamina said no; nothing was started.",
+    },
+    Status.UNCONFIRMED: {
+        Status.QUEUED: "It was found at Lamina: by a delivery, by our own check, or by staff.",
+        Status.RUNNING: "It was found at Lamina: by a delivery, by our own check, or by staff.",
+        Status.FAILED: "Staff settle it, saying why: it will not be looked for any more.",
+        Status.CANCELLED: "It is not at Lamina, and a person had asked for its end.",
+        Status.WAITING: "It was looked for and is certainly not there, or staff say so: it is sent once more.",
+    },
+    Status.NEEDS_ATTENTION: {
+        Status.CANCELLED: "The person mended it, which is a run of its own, or let it be.",
+        Status.QUEUED: "An earlier attempt turned out to have arrived: there is nothing to mend any more.",
+        Status.RUNNING: "An earlier attempt turned out to have arrived: there is nothing to mend any more.",
+    },
+    Status.QUEUED: {
+        Status.RUNNING: "Lamina has begun.",
+        Status.COMPLETED: "Lamina is done.",
+        Status.FAILED: "Lamina gave up.",
+        Status.CANCELLED: "Lamina stopped it.",
+    },
+    Status.RUNNING: {
+        Status.COMPLETED: "Lamina is done.",
+        Status.FAILED: "Lamina gave up.",
+        Status.CANCELLED: "Lamina stopped it.",
+    },
+    Status.COMPLETED: {},
+    Status.FAILED: {},
+    Status.CANCELLED: {},
+}
+
+# What each state means, for the documentation.
+MEANINGS: dict[str, str] = {
+    Status.WAITING: "Saved, in a lane, not sent.",
+    Status.SUBMITTING: "A worker has claimed it and is talking to Lamina.",
+    Status.UNCONFIRMED: "The request went out and no answer came: it may exist at Lamina. Never resent blindly.",
+    Status.NEEDS_ATTENTION: "The newest schema does not take the inputs. The person mends the form; nothing was spent.",
+    Status.QUEUED: "Lamina has taken it.",
+    Status.RUNNING: "Lamina works on it.",
+    Status.COMPLETED: "Lamina is done. For people it is done once what it made is ours.",
+    Status.FAILED: "It ended without success. Why, and whether it was charged, stands on its page.",
+    Status.CANCELLED: "A person ended it, or Lamina did.",
 }
 
 FINAL = frozenset(status for status, following in MOVES.items() if not following)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -45,8 +45,6 @@ OUTPUT_STATUS_OF = {
 }
 # What may still come: a place that was closed with its run is filled all the same when something was made.
 OPEN = frozenset({OutputStatus.PENDING, OutputStatus.CANCELLED})
-# What may still come: a place that was closed with its run is filled all the same when something was made.
-OPEN = frozenset({OutputStatus.PENDING, OutputStatus.CANCELLED})
 MISSING = "missing"
 MOST_OUTPUTS = 200
 PACE_SECONDS = {"image": 4, "video": 10}  # how often a run's details are worth a request
@@ -56,12 +54,27 @@ PAGES_PER_SWEEP = 5
 NO_CREDITS = "insufficient credits"
 
 
-def adopt(run_id: uuid.UUID, remote: RemoteRun, *, told_by: str) -> None:
+def adopt(run_id: uuid.UUID, remote: RemoteRun, *, told_by: str, why: str = "") -> None:
     """Join a run of ours with its run at Lamina, then apply the news.
 
-    Called when a start was answered, a delivery came for one of the run's attempts, or the sweep
-    found it. A run that already has another run at Lamina keeps it; the second is put on record.
+    Called when a start was answered, a delivery came for one of the run's attempts, the sweep found
+    it, or staff say so. A run that already has another run at Lamina keeps it; the second is put on
+    record, and so is one that belongs to another run of ours.
     """
+    try:
+        joined = _join(run_id, remote, told_by, why)
+    except IntegrityError:
+        owner = Run.objects.filter(lamina_run_id=remote.run_id).exclude(pk=run_id).first()
+        if owner is None:
+            raise
+        told = _("%(remote)s at Lamina belongs to %(owner)s already.") % {"remote": remote.run_id, "owner": owner}
+        _put_on_record(Run.objects.get(pk=run_id), told_by, told)
+        return
+    if joined:
+        apply(run_id, remote, told_by=told_by)
+
+
+def _join(run_id: uuid.UUID, remote: RemoteRun, told_by: str, why: str) -> bool:
     with transaction.atomic():
         run = Run.objects.select_for_update().get(pk=run_id)
         if run.lamina_run_id is None:
@@ -69,14 +82,15 @@ def adopt(run_id: uuid.UUID, remote: RemoteRun, *, told_by: str) -> None:
             now = timezone.now()
             known = {"lamina_run_id": remote.run_id, "accepted_at": now}
             first = status if status in REMOTE else Status.QUEUED
-            if not run.move(first, told_by=told_by, next_at=now + timedelta(seconds=pace_of(run)), **known):
+            next_at = now + timedelta(seconds=pace_of(run))
+            if not run.move(first, told_by=told_by, why=why, next_at=next_at, **known):
                 # It was ended on our side while Lamina had it after all.
                 Run.objects.filter(pk=run_id).update(**known)
                 _put_on_record(run, told_by, _("Lamina had begun this run after all: %s.") % remote.run_id)
         elif run.lamina_run_id != remote.run_id:
             _put_on_record(run, told_by, _("Lamina has a second run for this one: %s.") % remote.run_id)
-            return
-    apply(run_id, remote, told_by=told_by)
+            return False
+    return True
 
 
 def _put_on_record(run: Run, told_by: str, why: str) -> None:
@@ -92,6 +106,7 @@ def apply(run_id: uuid.UUID, remote: RemoteRun, *, told_by: str) -> None:
         if run.lamina_run_id != remote.run_id:
             return
         changed = _apply_outputs(run, remote.outputs[:MOST_OUTPUTS])
+        changed |= _leave_out(run, len(remote.outputs) - MOST_OUTPUTS, told_by)
         status = STATUS_OF.get(remote.status)
         if status is None:
             logger.error("unknown status run=%s status=%r", run.reference, remote.status[:40])
@@ -99,6 +114,15 @@ def apply(run_id: uuid.UUID, remote: RemoteRun, *, told_by: str) -> None:
             changed |= _move(run, status, remote, told_by)
         if changed:
             run.touch()
+
+
+def _leave_out(run: Run, count: int, told_by: str) -> bool:
+    """Say that there are more outputs than are kept; returns whether that is news."""
+    if count <= run.outputs_left_out:
+        return False
+    _put_on_record(run, told_by, _("Lamina lists %d outputs more than are kept for one run.") % count)
+    Run.objects.filter(pk=run.pk).update(outputs_left_out=count)
+    return True
 
 
 def _move(run: Run, status: Status, remote: RemoteRun, told_by: str) -> bool:

@@ -240,6 +240,12 @@ class RunScreen:
                 case "ours":
                     return _("Give support the reference. Everything you filled in is kept.")
             return _("Run it again, with another picture if it fails twice. Everything you filled in is kept.")
+        if self.outputs_left_out:
+            return ngettext(
+                "Lamina lists %(n)d output more than we keep for one run. Choose fewer outputs to have all of them.",
+                "Lamina lists %(n)d outputs more than we keep for one run. Choose fewer outputs to have all of them.",
+                self.outputs_left_out,
+            ) % {"n": self.outputs_left_out}
         if self.status == Status.COMPLETED and any(output.state == "lost" for output in self.outputs):
             return _("A file could not be copied. Give support the reference; it can still be fetched for a while.")
         return ""

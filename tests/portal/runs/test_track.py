@@ -11,7 +11,8 @@ from portal.runs import track
 from portal.runs.models import OutputStatus, Run
 from portal.runs.states import Status, Teller
 from portal.runs.submit import send, submit
-from portal.runs.track import adopt, apply, track_all
+from portal.runs.track import MOST_OUTPUTS, adopt, apply, track_all
+from portal.runs.words import RunScreen
 from portal.workspaces.models import Membership
 
 
@@ -199,3 +200,14 @@ def test_places_closed_by_an_answer_without_outputs_are_filled_later(sent: Run) 
     assert states(sent) == [("Front", "cancelled"), ("Back", "cancelled")]
     apply(sent.pk, news(sent, "completed", output(1, "Front"), output(2, "Back")), told_by=Teller.SWEEP)
     assert states(sent) == [("Front", "completed"), ("Back", "completed")]
+
+
+def test_outputs_beyond_what_is_kept_are_said_and_never_cut_in_silence(sent: Run) -> None:
+    many = [output(number, "Front") for number in range(MOST_OUTPUTS + 3)]
+    for _ in range(2):
+        apply(sent.pk, news(sent, "running", *many), told_by=Teller.SWEEP)
+    sent.refresh_from_db()
+    assert sent.outputs.filter(status="completed").count() == MOST_OUTPUTS
+    assert sent.outputs_left_out == 3
+    assert sent.history.filter(why__contains="3 outputs more").count() == 1
+    assert "3 outputs more than we keep" in RunScreen(sent, []).advice
