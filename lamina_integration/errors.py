@@ -9,6 +9,7 @@ LaminaError
         LaminaInsufficientCredits   the workspace cannot pay for it
         LaminaRateLimited           too many requests; when to come back
     LaminaBudgetSpent               our own budget says wait; nothing was sent
+        LaminaAway                  and it says so because Lamina has not been answering anybody
     LaminaRunUnfinished             a run that was followed has not ended in time
 DeliveryRejected                    a webhook we will not believe
     DeliveryMalformed               headers or body are not a delivery at all
@@ -135,6 +136,13 @@ class LaminaBudgetSpent(LaminaError):
     def __init__(self, message: str = "The shared request budget is spent for now", *, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class LaminaAway(LaminaBudgetSpent):
+    """Lamina has left the last calls unanswered, so for a while nobody asks; nothing was sent."""
+
+    def __init__(self, message: str = "Lamina does not answer at the moment", *, retry_after: float) -> None:
+        super().__init__(message, retry_after=retry_after)
 
 
 class LaminaRunUnfinished(LaminaError):

@@ -8,6 +8,10 @@ the time left, so that the budget is used up and others behind the same address 
 `hold` pushes everybody back when Lamina says so, and begins a new generation so that whoever
 sleeps on an older slot asks again.
 
+A lane may have a share of its own that it never goes beyond. And when calls go unanswered one after
+the other, nobody calls for a pause that doubles; then one caller tries, and its answer opens the way
+again. Workers are for what can be done meanwhile, not for waiting on a Lamina that hangs.
+
 Time is the store's, never a worker's. Without the store nothing is sent: a budget that cannot be
 asked cannot be kept, and a caller that may wait comes back.
 """
@@ -24,7 +28,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from lamina_integration.errors import LaminaBudgetSpent
+from lamina_integration.errors import LaminaAway, LaminaBudgetSpent
 
 logger = logging.getLogger(__name__)
 
@@ -45,18 +49,20 @@ class Lane(StrEnum):
 class Pace:
     """How a lane asks: how far ahead of the even pace it may run, and how long it may sleep.
 
-    `turn_seconds` is its share when others want everything: after so long without a request it
-    gets one, at the next reservation's expense. The lane that goes first anyway needs none.
+    `turn_seconds` is for when others want everything: after so long without a request it gets one,
+    at the next reservation's expense. The lane that goes first anyway needs none. `share` is the part
+    of Lamina's limit it never goes beyond, a quarter of it at once; none is the whole.
     """
 
     burst: int
     longest_wait_seconds: float
     turn_seconds: float | None
+    share: float | None = None
 
 
 PACES = {
     Lane.INTERACTIVE: Pace(burst=8, longest_wait_seconds=5.0, turn_seconds=None),
-    Lane.TRACKING: Pace(burst=4, longest_wait_seconds=2.0, turn_seconds=5.0),
+    Lane.TRACKING: Pace(burst=4, longest_wait_seconds=3.0, turn_seconds=5.0, share=0.4),
     Lane.BATCH: Pace(burst=1, longest_wait_seconds=0.0, turn_seconds=10.0),
     Lane.BACKGROUND: Pace(burst=1, longest_wait_seconds=0.0, turn_seconds=30.0),
 }
@@ -70,19 +76,37 @@ CATCHING_UP = 1.25
 # A window's end is told in whole seconds: two answers may differ by so much and mean the same one.
 SAME_WINDOW_SECONDS = 1.25
 
+# Calls that went unanswered one after the other until nobody calls any more; a slow one counts for several.
+UNANSWERED = 5
+SLOW_SECONDS = 5.0
+SLOW_COUNTS = 3
+FIRST_PAUSE_SECONDS = 2.0
+LONGEST_PAUSE_SECONDS = 60.0
+# So long whoever tries after a pause is waited for; longer than a call waits for its answer.
+TRIAL_SECONDS = 45.0
+
 # KEYS: the hash. ARGV: interval, burst, longest wait, turn (microseconds but burst; a turn of -1 is none), lane,
-# extra time to live (ms), shortest interval, spare.
-# Answers the wait in microseconds and the generation; a wait beyond the longest reserves nothing.
+# extra time to live (ms), shortest interval, spare, the interval of the lane's own share (0: none), how many of it
+# at once, how long a trial is waited for.
+# Answers the wait in microseconds, the generation, and 1 if Lamina is believed to be away; a wait beyond the
+# longest, and one for Lamina to be back, reserve nothing.
 RESERVE = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local interval, burst, longest, turn = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local state = redis.call('HMGET', KEYS[1], 'arrival', 'held', 'generation', 'served:' .. ARGV[5], 'left', 'ends')
+local state = redis.call('HMGET', KEYS[1], 'arrival', 'held', 'generation', 'served:' .. ARGV[5], 'left', 'ends',
+  'share:' .. ARGV[5], 'away', 'trial')
 local arrival = math.max(tonumber(state[1]) or now, now)
 local held = tonumber(state[2]) or 0
 local generation = state[3] or string.format('%.0f', now)
 local served = tonumber(state[4]) or 0
 local left, ends = tonumber(state[5]) or 0, tonumber(state[6]) or 0
+local share, own = tonumber(ARGV[9]), math.max(tonumber(state[7]) or now, now)
+local away = tonumber(state[8])
+local back = math.max(away or 0, tonumber(state[9]) or 0)
+if away and back > now then
+  return {string.format('%.0f', back - now), generation, 1}
+end
 local pace = interval
 if ends > arrival then
   pace = math.max(tonumber(ARGV[7]), (ends - arrival) / math.max(left - tonumber(ARGV[8]), 1))
@@ -91,16 +115,23 @@ local wait = math.max(arrival - (burst - 1) * math.min(pace, interval) - now, he
 if wait > longest and held <= now and turn >= 0 and now - served >= turn and (ends <= now or left > 0) then
   wait = 0
 end
+wait = math.max(wait, own - (ARGV[10] - 1) * share - now)
 if wait <= longest then
   arrival = arrival + pace
   redis.call('HSET', KEYS[1], 'arrival', string.format('%.0f', arrival), 'generation', generation,
     'served:' .. ARGV[5], string.format('%.0f', now + wait))
+  if share > 0 then
+    redis.call('HSET', KEYS[1], 'share:' .. ARGV[5], string.format('%.0f', own + share))
+  end
+  if away then
+    redis.call('HSET', KEYS[1], 'trial', string.format('%.0f', now + wait + ARGV[11]))
+  end
   if now + wait < ends then
     redis.call('HSET', KEYS[1], 'left', string.format('%.0f', left - 1))
   end
   redis.call('PEXPIRE', KEYS[1], string.format('%.0f', (math.max(arrival, held) - now) / 1000 + ARGV[6]))
 end
-return {string.format('%.0f', wait), generation}
+return {string.format('%.0f', wait), generation, 0}
 """
 
 # KEYS: the hash. ARGV: microseconds to hold everybody, extra time to live (ms).
@@ -138,6 +169,25 @@ end
 redis.call('HSET', KEYS[1], 'left', string.format('%.0f', left), 'ends', string.format('%.0f', told))
 """
 
+# KEYS: the hash. ARGV: for how many it counts, how many begin a pause, the first and the longest pause
+# (microseconds), time to live (ms).
+# Whoever was on the way when a pause began adds nothing to it; a trial that fails doubles it.
+UNANSWER = """
+local clock = redis.call('TIME')
+local now = clock[1] * 1000000 + clock[2]
+local count = redis.call('HINCRBY', KEYS[1], 'unanswered', ARGV[1])
+local state = redis.call('HMGET', KEYS[1], 'away', 'pause')
+local away, pause = tonumber(state[1]), tonumber(state[2])
+if (away and away <= now) or (not away and count >= tonumber(ARGV[2])) then
+  pause = away and math.min(pause * 2, tonumber(ARGV[4])) or tonumber(ARGV[3])
+  redis.call('HSET', KEYS[1], 'away', string.format('%.0f', now + pause), 'pause', string.format('%.0f', pause),
+    'trial', 0, 'generation', string.format('%.0f', now))
+end
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[5]) then
+  redis.call('PEXPIRE', KEYS[1], ARGV[5])
+end
+"""
+
 
 class RequestBudget:
     """The installation's shared budget of requests to Lamina; safe to use from any thread or process."""
@@ -149,13 +199,18 @@ class RequestBudget:
         self._key = key
         self._interval_us = round(window_seconds / (SAFETY * max(limit - LARGEST_BURST, 1)) * 1_000_000)
         self._shortest_us = round(window_seconds / limit / CATCHING_UP * 1_000_000)
-        self._keep_ms = round(window_seconds * 2000)
+        self._keep_ms = round(max(window_seconds, LONGEST_PAUSE_SECONDS) * 2000)
+        self._limit, self._window_us = limit, window_seconds * 1_000_000
         self._reserve = redis_client.register_script(RESERVE)
         self._hold = redis_client.register_script(HOLD)
         self._observe = redis_client.register_script(OBSERVE)
+        self._unanswer = redis_client.register_script(UNANSWER)
 
     def acquire(self, lane: Lane) -> None:
-        """Return when a request may be sent; raise LaminaBudgetSpent when that is too far off for the lane."""
+        """Return when a request may be sent; raise LaminaBudgetSpent when that is too far off for the lane.
+
+        It is a LaminaAway when Lamina has not been answering and somebody else finds out whether it does again.
+        """
         deadline = time.monotonic() + PACES[lane].longest_wait_seconds
         try:
             while True:
@@ -169,6 +224,39 @@ class RequestBudget:
             raise LaminaBudgetSpent(
                 "The shared request budget cannot be reached", retry_after=STORE_AWAY_SECONDS
             ) from error
+
+    def wait_for(self, lane: Lane) -> float:
+        """Return how many seconds from now a request of this lane may be sent, without reserving anything."""
+        try:
+            self._ask(lane, longest_seconds=-1.0)
+        except LaminaBudgetSpent as error:
+            return error.retry_after
+        except RedisError:
+            return STORE_AWAY_SECONDS
+        return 0.0
+
+    def unanswered(self, seconds: float) -> None:
+        """Take note that Lamina gave no usable answer, after so long a wait."""
+        try:
+            self._unanswer(
+                keys=[self._key],
+                args=[
+                    SLOW_COUNTS if seconds >= SLOW_SECONDS else 1,
+                    UNANSWERED,
+                    round(FIRST_PAUSE_SECONDS * 1_000_000),
+                    round(LONGEST_PAUSE_SECONDS * 1_000_000),
+                    self._keep_ms,
+                ],
+            )
+        except RedisError:
+            logger.warning("lamina budget: an unanswered call could not be shared", exc_info=True)
+
+    def answered(self) -> None:
+        """Take note that Lamina answers."""
+        try:
+            self._redis.hdel(self._key, "unanswered", "away", "pause", "trial")
+        except RedisError:
+            logger.warning("lamina budget: an answer could not be shared", exc_info=True)
 
     def hold(self, seconds: float) -> None:
         """Make everybody wait: Lamina said so."""
@@ -194,7 +282,9 @@ class RequestBudget:
 
     def _ask(self, lane: Lane, *, longest_seconds: float) -> tuple[float, str]:
         pace = PACES[lane]
-        wait_us, generation = self._reserve(
+        most = 0.0 if pace.share is None else pace.share * self._limit
+        at_once = max(most // 4, 1.0)
+        wait_us, generation, is_away = self._reserve(
             keys=[self._key],
             args=[
                 self._interval_us,
@@ -205,9 +295,15 @@ class RequestBudget:
                 self._keep_ms,
                 self._shortest_us,
                 SPARE,
+                # So many at once and an even pace for the rest: never more than the share in any window.
+                round(self._window_us / max(most - at_once, 1.0)) if most else 0,
+                round(at_once),
+                round(TRIAL_SECONDS * 1_000_000),
             ],
         )
         wait = int(wait_us) / 1_000_000
+        if is_away:
+            raise LaminaAway(retry_after=wait)
         if wait > longest_seconds:
             raise LaminaBudgetSpent(retry_after=wait)
         return wait, _text(generation)

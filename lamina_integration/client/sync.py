@@ -120,6 +120,7 @@ class LaminaClient:
             answer = self._request(call)
         except LaminaUnreachable as error:
             exchange.log_failure(call, error, milliseconds=(time.monotonic() - started) * 1000)
+            self._answered(call, error, seconds=time.monotonic() - started)
             raise
         return self._settle(call, answer, milliseconds=(time.monotonic() - started) * 1000)
 
@@ -128,19 +129,32 @@ class LaminaClient:
             self._budget.acquire(self._lane)
 
     def _settle(self, call: Call[T], answer: Answer, *, milliseconds: float) -> T:
-        run_id = call.run_id
+        run_id, failure = call.run_id, None
         try:
             result = interpret(call, answer)
             run_id = run_id or getattr(result, "run_id", None)
+        except LaminaUnreachable as error:
+            failure = error
+            raise
         except LaminaRateLimited as error:
             if self._budget is not None:
                 self._budget.hold(error.retry_after)
             raise
         finally:
             exchange.log_answer(call, answer, run_id=run_id, milliseconds=milliseconds)
+            self._answered(call, failure, seconds=milliseconds / 1000)
         if milliseconds < exchange.FRESH_MILLISECONDS:
             self._observe(call, answer)
         return result
+
+    def _answered(self, call: Call[Any], error: LaminaError | None, *, seconds: float) -> None:
+        """Let everybody know whether Lamina gives answers; where a file is put is not Lamina's API."""
+        if self._budget is None or call.upload is not None:
+            return
+        if isinstance(error, LaminaUnreachable):
+            self._budget.unanswered(seconds)
+        else:
+            self._budget.answered()
 
     def _observe(self, call: Call[Any], answer: Answer) -> None:
         if self._budget is not None and call.upload is None:
@@ -160,6 +174,7 @@ class LaminaClient:
         """Give the events of a stream until its connection ends."""
         self._acquire(call)
         started = time.monotonic()
+        answer: Answer | None = None
         try:
             with self._http.stream(**exchange.stream_arguments(call, **self._address)) as response:
                 answer = Answer(response.status_code, response.headers, b"{}")
@@ -170,7 +185,10 @@ class LaminaClient:
                 for piece in response.iter_bytes():
                     yield from reader.feed(piece)
         except exchange.TRANSPORT_FAILURES as failure:
-            raise exchange.unreachable(call, failure) from failure
+            error = exchange.unreachable(call, failure)
+            if answer is None:  # a stream that breaks later has been an answer
+                self._answered(call, error, seconds=time.monotonic() - started)
+            raise error from failure
         except StreamTooLong as failure:
             raise exchange.too_long(call, answer) from failure
 

