@@ -12,7 +12,10 @@ from lamina_integration.wire import App
 PREFIX = "model:"
 FREESTYLE = "freestyle:"
 LONGEST_PROMPT = 2000
-SHAPES = ("1:1", "16:9", "9:16", "4:3", "3:4")
+SHAPES = ("1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3")
+MOST_VARIANTS = 8
+# What a picture to work from is called differs from model to model, and callers mix the names up.
+PICTURES = ("imageUrl", "imageUrls", "startImageUrl")
 
 Schema = dict[str, dict[str, Any]]
 
@@ -42,12 +45,10 @@ def _number(default: float, low: float, high: float, *, kind: str = "number") ->
 
 DRAWS: Schema = {"prompt": _prompt(), "aspectRatio": _choice("1:1", *SHAPES)}
 EDITS: Schema = DRAWS | {"imageUrls": _addresses(14), "resolution": _choice("1K", "1K", "2K", "4K")}
-FILMS: Schema = {
-    "prompt": _prompt(),
-    "aspectRatio": _choice("16:9", "16:9", "9:16", "1:1"),
-    "duration": _choice("5", "5", "10"),
-    "cfgScale": _number(0.5, 0, 1),
-}
+FILMS: Schema = {"prompt": _prompt(), "aspectRatio": _choice("16:9", "16:9", "9:16", "1:1")}
+# How long a film is to be: a choice of texts for some models, a whole number of seconds for others.
+KLING: Schema = FILMS | {"duration": _choice("5", "5", "10"), "cfgScale": _number(0.5, 0, 1)}
+VEO: Schema = FILMS | {"duration": _number(8, 4, 8, kind="integer")}
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ MODELS = {
         Model("bria-bg-remove", "Bria Background Remove", "image", {"imageUrl": _address("The picture to cut out.")}),
         Model("gemini-2.5-flash-image", "Gemini 2.5 Flash Image", "image", EDITS),
         Model("imagen-4.0-fast-generate-001", "Imagen 4 Fast", "image", DRAWS),
-        Model("kling-v25-text-to-video", "Kling v2.5 Text to Video", "video", FILMS),
+        Model("kling-v25-text-to-video", "Kling v2.5 Text to Video", "video", KLING),
         Model(
             "kling-v26-motion-control", "Kling v2.6 Motion Control", "video",
             {"prompt": _prompt(required=False), "imageUrl": _address("Who moves."),
@@ -89,20 +90,21 @@ MODELS = {
         ),
         Model(
             "minimax-image-to-video", "MiniMax Image to Video", "video",
-            {"prompt": _prompt(), "imageUrl": _address("The first frame.")},
+            {"prompt": _prompt(), "imageUrl": _address("The first frame."),
+             "duration": _number(6, 5, 10, kind="integer")},
         ),
         Model(
             "seedance-2.0-fast-image-to-video", "Seedance 2.0 Fast Image to Video", "video",
-            FILMS | {"imageUrl": _address("The first frame.")},
+            FILMS | {"imageUrl": _address("The first frame."), "duration": _number(5, 4, 12, kind="integer")},
         ),
-        Model("veo3-text-to-video", "Veo 3 Text to Video", "video", FILMS),
+        Model("veo3-text-to-video", "Veo 3 Text to Video", "video", VEO),
         Model(
             "veo3-first-frame-to-video", "Veo 3 First Frame to Video", "video",
-            FILMS | {"firstFrameUrl": _address("The first frame.")},
+            VEO | {"firstFrameUrl": _address("The first frame.")},
         ),
         Model(
             "veo3-keyframe-to-video", "Veo 3 Keyframe", "video",
-            FILMS | {"firstFrameUrl": _address("The first frame."), "lastFrameUrl": _address("The last frame.")},
+            VEO | {"firstFrameUrl": _address("The first frame."), "lastFrameUrl": _address("The last frame.")},
         ),
         Model(
             "wan-video-to-video", "Wan Video to Video", "video",
@@ -114,22 +116,28 @@ MODELS = {
 
 @lru_cache(maxsize=64)
 def as_app(app_id: str) -> OfferedApp | None:
-    """Return what a direct run is played as: an app with the model's parameters and one output."""
+    """Return what a direct run is played as: an app with the model's parameters and an output for each variant."""
     if app_id.startswith(FREESTYLE):
-        modality = app_id.removeprefix(FREESTYLE)
-        return _app(app_id, "Freestyle", modality, EDITS) if modality in ("image", "video") else None
+        modality, _, variants = app_id.removeprefix(FREESTYLE).partition(":")
+        labels = [f"Variant {number + 1}" for number in range(int(variants or 1))]
+        return _app(app_id, "Freestyle", modality, EDITS, labels) if modality in ("image", "video") else None
     model = MODELS.get(app_id.removeprefix(PREFIX)) if app_id.startswith(PREFIX) else None
-    return _app(app_id, model.name, model.modality, model.schema) if model else None
+    return _app(app_id, model.name, model.modality, model.schema, [model.name]) if model else None
 
 
-def _app(app_id: str, name: str, modality: str, schema: Schema) -> OfferedApp:
+def freestyle(modality: str, variants: int) -> str:
+    """Return the id of what plays a recipe of so many variants."""
+    return f"{FREESTYLE}{modality}:{max(1, min(MOST_VARIANTS, variants))}"
+
+
+def _app(app_id: str, name: str, modality: str, schema: Schema, labels: list[str]) -> OfferedApp:
     parameters = [parameter for field, facts in schema.items() if (parameter := _parameter(field, facts))]
     detail = {
         "appId": app_id,
         "name": name,
         "description": None,
         "parameters": parameters,
-        "outputs": [{"index": 0, "label": name, "type": modality}],
+        "outputs": [{"index": index, "label": label, "type": modality} for index, label in enumerate(labels)],
     }
     played = {"seconds": 5 if modality == "image" else 18, "credits": 8 if modality == "image" else 40}
     return OfferedApp(detail=detail, app=App.from_detail(detail), played=played)
@@ -146,6 +154,20 @@ def _parameter(field: str, facts: dict[str, Any]) -> dict[str, Any] | None:
     if "accept" in facts:
         parameter["accept"] = facts["accept"]
     return parameter | {"default": facts.get("default", ""), "multiple": facts["type"] == "array<url>"}
+
+
+def understood(model: Model, given: dict[str, Any]) -> dict[str, Any]:
+    """Return a call's parameters with its picture under the model's own name for it, as a list if it wants one."""
+    own = next((name for name in PICTURES if name in model.schema), None)
+    other = next((name for name in PICTURES if name in given and name not in model.schema), None)
+    if own is None or other is None or own in given:
+        return given
+    value = given[other]
+    if model.schema[own]["type"] == "array<url>":
+        value = value if isinstance(value, list) else [value]
+    elif isinstance(value, list) and len(value) == 1:
+        (value,) = value
+    return {name: sent for name, sent in given.items() if name != other} | {own: value}
 
 
 def errors(model: Model, given: dict[str, Any]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ cancelled.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -174,12 +174,13 @@ class Runs:
         status: str | None = None,
         app_id: str | None = None,
         since: str | None = None,
+        kinds: Collection[str] = ("app", "freestyle"),
     ) -> list[Run]:
         """Return a workspace's runs that match, the newest first."""
         after = read(since) if since else None
         found = []
         for run in reversed(self._runs.values()):
-            if run.workspace != workspace or run.kind == "model":
+            if run.workspace != workspace or run.kind not in kinds:
                 continue
             if (status and run.status != status) or (app_id and run.app_id != app_id):
                 continue

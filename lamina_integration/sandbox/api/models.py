@@ -9,10 +9,9 @@ from starlette.routing import Route
 from lamina_integration.sandbox import models
 from lamina_integration.sandbox.api.answers import data
 from lamina_integration.sandbox.api.runs import late_or_lost, run_of
-from lamina_integration.sandbox.api.starting import check_webhook, price
+from lamina_integration.sandbox.api.starting import check_webhook, price, refuse_without_credits
 from lamina_integration.sandbox.gate import caller_of, read_object, world_of
 from lamina_integration.sandbox.models import MODELS, PREFIX, Model
-from lamina_integration.sandbox.player import OUT_OF_CREDITS
 from lamina_integration.sandbox.refusals import Refusal, not_found
 
 
@@ -44,7 +43,8 @@ async def generate(request: Request) -> Response:
     body = await read_object(request)
     model = _model(str(body.get("model")), modality)
     given = body.get("params") if isinstance(body.get("params"), dict) else {}
-    given = dict(given or {}) | ({"prompt": body["prompt"]} if body.get("prompt") is not None else {})
+    given = models.understood(model, dict(given or {}))
+    given |= {"prompt": body["prompt"]} if body.get("prompt") is not None else {}
     check_webhook(body.get("webhookUrl"))
     if errors := models.errors(model, given):
         message = f"{len(errors)} {'field is' if len(errors) == 1 else 'fields are'} not as the model needs them."
@@ -53,8 +53,7 @@ async def generate(request: Request) -> Response:
     offered = models.as_app(PREFIX + model.model_id)
     if offered is None:
         raise not_found("Model")
-    if world.knobs.out_of_credits_answer == "402" and caller.workspace.balance < price(offered, []):
-        raise Refusal(status=402, code=None, message=OUT_OF_CREDITS)
+    refuse_without_credits(world, caller, price(offered, []))
     run = world.player.start(caller=caller, offered=offered, inputs=given, webhook=body.get("webhookUrl"), kind="model")
     defaults = {field: facts["default"] for field, facts in model.schema.items() if "default" in facts}
     run.facts = {"model": model.model_id, "resolvedParams": defaults | given}

@@ -59,13 +59,13 @@ async def confirm(request: Request) -> Response:
     recipe = object_of(body, "freestyleRecipe")
     modality = "video" if recipe.get("modality") == "video" else "image"
     variants = [variant for variant in recipe.get("variants") or [] if isinstance(variant, dict)]
-    offered = models.as_app(models.FREESTYLE + modality)
+    offered = models.as_app(models.freestyle(modality, len(variants)))
     if offered is None or not variants:
         raise invalid("Invalid request", problem("freestyleRecipe", "invalid_type", "It needs variants."))
     inputs = _recipe_inputs(variants[0])
     run = start(world, caller=caller, offered=offered, inputs=inputs, webhook=body.get("webhookUrl"), kind="freestyle")
     await late_or_lost(request, run)
-    counts = {"numVariants": len(variants), "submittedCount": 1, "failedCount": 0}
+    counts = {"numVariants": len(run.outputs), "submittedCount": len(run.outputs), "failedCount": 0}
     return data({"mode": "freestyle", "runId": run.run_id, "mediaType": modality, **counts}, status=202)
 
 

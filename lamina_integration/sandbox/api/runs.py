@@ -83,6 +83,7 @@ async def list_runs(request: Request) -> Response:
         status=status,
         app_id=query.get("appId") or None,
         since=since.replace(" ", "+") if since else None,
+        kinds=("app",),
     )
     return page([as_asked(run.as_summary(), world_of(request).knobs.legacy) for run in found], request)
 

@@ -34,13 +34,17 @@ def start(
         if "string-details" in world.knobs.legacy:
             details = [f'"{detail["param"]}": {detail["message"]}' for detail in details]
         raise Refusal(status=400, code="VALIDATION_ERROR", message=message, details=details)
-    if world.knobs.out_of_credits_answer == "402" and (
-        world.knobs.out_of_credits or caller.workspace.balance < price(offered, labels or [])
-    ):
-        raise Refusal(status=402, code=None, message=OUT_OF_CREDITS)
+    refuse_without_credits(world, caller, price(offered, labels or []))
     return world.player.start(
         caller=caller, offered=offered, inputs=inputs, labels=labels or [], webhook=webhook, kind=kind
     )
+
+
+def refuse_without_credits(world: World, caller: Caller, needed: float) -> None:
+    """Refuse what cannot be paid for, if that is how it is answered; else the run is taken in and fails."""
+    knobs = world.knobs
+    if knobs.out_of_credits_answer == "402" and (knobs.out_of_credits or caller.workspace.balance < needed):
+        raise Refusal(status=402, code=None, message=OUT_OF_CREDITS)
 
 
 def check_webhook(webhook: Any) -> None:

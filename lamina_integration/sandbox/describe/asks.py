@@ -166,7 +166,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "predict": {"concept": "A mug in the rain", "platform": "instagram", "modality": "image"},
     "publish": {"accountIds": ["none"], "caption": "New in the shop."},
     "generate_image": {"model": "ideogram-v3", "prompt": "A mug by a window"},
-    "generate_video": {"model": "veo3-text-to-video", "prompt": "Steam rises", "params": {"duration": "5"}},
+    "generate_video": {"model": "veo3-text-to-video", "prompt": "Steam rises", "params": {"duration": 6}},
 }
 # Paths that want the id of a model of one kind.
 PATH_EXAMPLES = {

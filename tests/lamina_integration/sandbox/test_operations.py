@@ -104,6 +104,17 @@ def test_freestyle_run_is_read_at_its_own_address(lamina: Sandbox, api: httpx.Cl
     assert api.get(f"/v1/freestyle/{run_id}").json()["data"]["status"] == "completed"
     assert api.get(f"/v1/runs/{run_id}").status_code == 404
     assert api.get(f"/v1/generate/runs/{run_id}").status_code == 404
+    assert api.get("/v1/runs").json()["data"] == [], "what is listed can be read there"
+
+
+def test_every_variant_of_a_recipe_is_made(lamina: Sandbox, api: httpx.Client) -> None:
+    variant = {"imageModel": "nano-banana-pro", "prompt": "A quiet zebra", "imageParams": {"aspectRatio": "3:2"}}
+    recipe = {"modality": "image", "variants": [variant, variant | {"styleHint": "editorial"}, variant]}
+    begun = posted(api, "/v1/content/run", mode="freestyle", freestyleRecipe=recipe)
+    assert (begun["numVariants"], begun["submittedCount"], begun["failedCount"]) == (3, 3, 0)
+    lamina.finish()
+    run = api.get(f"/v1/freestyle/{begun['runId']}").json()["data"]
+    assert [output["label"] for output in run["outputs"]] == ["Variant 1", "Variant 2", "Variant 3"]
 
 
 def test_auto_generate_uses_what_the_document_has(api: httpx.Client) -> None:
@@ -134,6 +145,46 @@ def test_model_run_has_one_output_and_its_own_shape(lamina: Sandbox, api: httpx.
     assert httpx.get(run["output"]["url"]).status_code == 200
     assert api.get(f"/v1/runs/{begun['runId']}").status_code == 404
     assert api.get("/v1/runs").json()["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "params", "resolved"),
+    [
+        ("video", "kling-v25-text-to-video", {"duration": 5}, {"duration": 5}),
+        ("video", "kling-v25-text-to-video", {"duration": "10"}, {"duration": "10"}),
+        ("video", "veo3-text-to-video", {"duration": 8}, {"duration": 8}),
+        ("video", "veo3-first-frame-to-video", {"firstFrameUrl": PHOTO, "duration": 6}, {"duration": 6}),
+        ("video", "minimax-image-to-video", {"imageUrl": PHOTO, "duration": 10}, {"duration": 10}),
+        ("video", "seedance-2.0-fast-image-to-video", {"startImageUrl": PHOTO}, {"imageUrl": PHOTO}),
+        ("image", "bria-bg-remove", {"imageUrls": [PHOTO]}, {"imageUrl": PHOTO}),
+        ("image", "nano-banana-pro", {"imageUrl": PHOTO}, {"imageUrls": [PHOTO]}),
+        ("image", "flux-pro-kontext", {"imageUrl": PHOTO, "aspectRatio": "3:2"}, {"aspectRatio": "3:2"}),
+    ],
+)
+def test_model_takes_what_its_callers_send(
+    api: httpx.Client, kind: str, model: str, params: dict[str, object], resolved: dict[str, object]
+) -> None:
+    prompt = {} if model == "bria-bg-remove" else {"prompt": "A mug"}
+    begun = posted(api, f"/v1/generate/{kind}", model=model, params=params, **prompt)
+    assert begun["resolvedParams"] == begun["resolvedParams"] | resolved | prompt
+
+
+@pytest.mark.parametrize(
+    ("model", "params", "problem"),
+    [
+        ("veo3-text-to-video", {"duration": 30}, ("duration", "out_of_range")),
+        ("veo3-text-to-video", {"duration": "long"}, ("duration", "invalid_type")),
+        ("kling-v25-text-to-video", {"duration": 7}, ("duration", "not_allowed")),
+        ("kling-v25-text-to-video", {"imageUrl": PHOTO}, ("imageUrl", "unknown_field")),
+        ("minimax-image-to-video", {"imageUrls": [PHOTO, PHOTO]}, ("imageUrl", "invalid_url")),
+    ],
+)
+def test_model_refuses_what_it_cannot_use(
+    api: httpx.Client, model: str, params: dict[str, object], problem: tuple[str, str]
+) -> None:
+    answer = api.post("/v1/generate/video", json={"model": model, "prompt": "A mug", "params": params})
+    errors = answer.json()["details"]["details"]["errors"]
+    assert [(error["field"], error["error"]) for error in errors] == [problem]
 
 
 def test_model_s_problems_are_nested_by_field(api: httpx.Client) -> None:

@@ -309,6 +309,8 @@ def test_spent_credits_fail_the_run_or_refuse_the_start(lamina: Sandbox, api: ht
     lamina.set(out_of_credits_answer="402")
     answer = api.post(f"/v1/apps/{CARTOONIFY}/runs", json={"inputs": {"Style": "Ghibli"}})
     assert (answer.status_code, answer.json()) == (402, {"error": "Insufficient credits"})
+    answer = api.post("/v1/generate/image", json={"model": "ideogram-v3", "prompt": "A mug"})
+    assert (answer.status_code, answer.json()) == (402, {"error": "Insufficient credits"})
 
 
 def test_credits_fall_with_each_run(lamina: Sandbox, api: httpx.Client) -> None:
