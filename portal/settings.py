@@ -59,6 +59,10 @@ CSRF_TRUSTED_ORIGINS = [PORTAL_PUBLIC_URL] if PORTAL_PUBLIC_URL.startswith("http
 LAMINA_BASE_URL = needed("LAMINA_BASE_URL", "http://127.0.0.1:8765").rstrip("/")
 LAMINA_API_KEY = env.str("LAMINA_API_KEY", default="" if PRODUCTION else "lma_demo_key")
 LAMINA_RATE_LIMIT = env.int("LAMINA_RATE_LIMIT", default=100)
+# Of a month's budget, for a run of an app that Lamina gives no estimate for.
+BUDGET_UNKNOWN_CREDITS = env.int("BUDGET_UNKNOWN_CREDITS", default=50)
+# A run that may cost more than this is sent only after a person has ticked the number.
+CONFIRM_ABOVE_CREDITS = env.int("CONFIRM_ABOVE_CREDITS", default=100)
 LAMINA_MEDIA_HOSTS = frozenset(
     env.list("LAMINA_MEDIA_HOSTS", default=[] if PRODUCTION else [urlsplit(LAMINA_BASE_URL).netloc])
 )

@@ -145,7 +145,7 @@ def test_readme_links_lead_somewhere() -> None:
 def test_demo_sets_every_address_and_secret_itself(tmp_path: Path) -> None:
     """A person's own .env must not make the demo write to another database or spend real credits."""
     own = environment(read_options({"DATA": str(tmp_path)}), a_kept(), inherited={})
-    harmless = {"LOG_LEVEL", "TIME_ZONE", "SECURE_SSL_REDIRECT"}
+    harmless = {"LOG_LEVEL", "TIME_ZONE", "SECURE_SSL_REDIRECT", "BUDGET_UNKNOWN_CREDITS", "CONFIRM_ABOVE_CREDITS"}
     assert settings_variables() - own.keys() == harmless
 
 

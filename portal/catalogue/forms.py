@@ -48,7 +48,7 @@ class OutputChoice:
 
 
 class RunForm(forms.Form):
-    """What one run of an app is asked for."""
+    """What one run of an app is asked for; with `confirm`, that so many credits may be spent must be ticked too."""
 
     token = forms.UUIDField(widget=forms.HiddenInput)
     schema = forms.IntegerField(widget=forms.HiddenInput)
@@ -62,6 +62,7 @@ class RunForm(forms.Form):
         member: Membership,
         earlier_inputs: Mapping[str, Any] | None = None,
         earlier_outputs: list[str] | None = None,
+        confirm: int | None = None,
         **kwargs: Any,
     ) -> None:
         kwargs["initial"] = {"token": uuid.uuid4(), "schema": schema.pk}
@@ -76,6 +77,10 @@ class RunForm(forms.Form):
             field.unreachable = inputs.find(app.parameters, self._names[f"p{position}"]) is not parameter
         self._output_labels = output_labels(app)
         self.fields["outputs"].choices = [(str(n), label) for n, label in enumerate(self._output_labels)]
+        self.confirm = confirm
+        if confirm is not None:
+            label = ngettext("Yes, spend up to %(n)d credit", "Yes, spend up to %(n)d credits", confirm)
+            self.fields["confirmed"] = forms.CharField(required=False, label=label % {"n": confirm})
         self.initial["outputs"] = [
             str(n) for n, label in enumerate(self._output_labels) if not earlier_outputs or label in earlier_outputs
         ]
@@ -130,6 +135,8 @@ class RunForm(forms.Form):
         for field in self.parameter_fields:
             lines.extend(Problem(field.anchor, str(field.label), message) for message in field.errors)
         lines.extend(Problem("id_outputs_0", _("What to make"), message) for message in self["outputs"].errors)
+        if self.confirm is not None:
+            lines.extend(Problem("id_confirmed", "", message) for message in self["confirmed"].errors)
         if any(self[name].errors for name in ("token", "schema")):
             lines.append(Problem("", "", _("The form was not complete. Look it over and send it again.")))
         return lines
@@ -155,7 +162,15 @@ class RunForm(forms.Form):
             self._place(problem)
         if self._output_labels and not cleaned.get("outputs") and len(self._output_labels) > 1:
             self.add_error("outputs", _("Choose at least one."))
+        if self.confirm is not None and not self.is_confirmed:
+            message = _("This may cost up to %d credits. Tick that you want to spend them.")
+            self.add_error("confirmed", message % self.confirm)
         return cleaned
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Return whether this very number of credits was ticked, and not the one of an older estimate."""
+        return self["confirmed"].value() == str(self.confirm)
 
     def _clean_media(self, name: str, field: MediaField, cleaned: dict[str, Any]) -> None:
         """Turn what was given into references and links; keep the files that are right either way."""

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.catalogue.models import App, PinnedApp, SchemaVersion
 from portal.media.models import Media
+from portal.runs import costs
 from portal.runs.states import ACTIVE, FINAL, MOVES, REMOTE, Status, Teller
 from portal.workspaces.models import Membership, Workspace
 
@@ -154,18 +155,23 @@ class Run(models.Model):
             if moved and to in FINAL:
                 # Nothing will come for the places that are still empty.
                 self.outputs.filter(status=OutputStatus.PENDING).update(status=OutputStatus.CANCELLED)
-        if moved:
-            self.status = to
-            self.version += 1
-            for name, value in changes.items():
-                setattr(self, name, value)
+            if moved:
+                self.status = to
+                self.version += 1
+                for name, value in changes.items():
+                    setattr(self, name, value)
+                costs.follow(self, leaving=leaving)
         return bool(moved)
 
     def wait_again(self, *, told_by: str, why: str, **changes: Any) -> bool:
         """Move back to waiting, or end it if a person has asked for that meanwhile: Lamina has no such run."""
         self.refresh_from_db(fields=["status", "cancel_asked_at"])
         if self.cancel_asked_at:
-            return self.move(Status.CANCELLED, told_by=Teller.PERSON, why=_("Cancelled before it was sent."))
+            with transaction.atomic():
+                moved = self.move(Status.CANCELLED, told_by=Teller.PERSON, why=_("Cancelled before it was sent."))
+                if moved:
+                    costs.book(self)
+            return moved
         return self.move(Status.WAITING, told_by=told_by, why=why, **changes)
 
     def touch(self) -> None:

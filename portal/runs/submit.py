@@ -37,7 +37,7 @@ from portal.catalogue.models import PinnedApp, SchemaVersion
 from portal.catalogue.schemas import refresh, schema_of
 from portal.media.handover import lamina_url
 from portal.media.library import find_media
-from portal.runs import track
+from portal.runs import costs, track
 from portal.runs.leases import LEASE_SECONDS, renewed
 from portal.runs.models import Attempt, Move, Output, Run
 from portal.runs.states import Status, Teller
@@ -63,7 +63,10 @@ def submit(
     token: uuid.UUID,
     retry_of: Run | None = None,
 ) -> Run:
-    """Record the run a form asks for, once per form token; a worker sends it."""
+    """Record the run a form asks for, once per form token; a worker sends it.
+
+    Raises SpendingRefused, and saves nothing, when the budget has no room for it or spending is stopped.
+    """
     now = timezone.now()
     with transaction.atomic():
         run, is_new = Run.objects.get_or_create(
@@ -82,9 +85,12 @@ def submit(
         )
         if is_new:
             Move.objects.create(run=run, at=now, leaving="", to=Status.WAITING, told_by=Teller.PERSON)
-            Output.objects.bulk_create(reserved_outputs(run, schema_of(schema)))
+            app = schema_of(schema)
+            Output.objects.bulk_create(reserved_outputs(run, app))
             if retry_of is not None and retry_of.status == Status.NEEDS_ATTENTION and retry_of.app_id == pin.app_id:
                 retry_of.move(Status.CANCELLED, told_by=Teller.PERSON, why=_("Mended and sent as %s.") % run.reference)
+            # Last, because it locks the month for everybody until the commit.
+            costs.hold(run, outputs=len(app.outputs))
     return run
 
 

@@ -25,8 +25,9 @@ from lamina_integration import (
     RemoteRun,
     RunSummary,
 )
+from portal.runs import costs
 from portal.runs.models import Move, Output, OutputStatus, Run
-from portal.runs.states import REMOTE, Status, Teller
+from portal.runs.states import FINAL, REMOTE, Status, Teller
 from portal.workspaces.lamina import client_for, key_of
 
 logger = logging.getLogger(__name__)
@@ -87,10 +88,23 @@ def _join(run_id: uuid.UUID, remote: RemoteRun, told_by: str, why: str) -> bool:
                 # It was ended on our side while Lamina had it after all.
                 Run.objects.filter(pk=run_id).update(**known)
                 _put_on_record(run, told_by, _("Lamina had begun this run after all: %s.") % remote.run_id)
+                run.refresh_from_db()
+                costs.book(run, is_over=_is_over(remote))
         elif run.lamina_run_id != remote.run_id:
             _put_on_record(run, told_by, _("Lamina has a second run for this one: %s.") % remote.run_id)
+            costs.book_second(run, remote.run_id, made=_made(remote) if _is_over(remote) else None)
             return False
     return True
+
+
+def _is_over(remote: RemoteRun) -> bool:
+    """Return whether it has ended at Lamina, whatever we think of it."""
+    return STATUS_OF.get(remote.status) in FINAL
+
+
+def _made(remote: RemoteRun) -> int:
+    """Return how many outputs Lamina says it has made."""
+    return sum(OUTPUT_STATUS_OF.get(output.status) == OutputStatus.COMPLETED for output in remote.outputs)
 
 
 def _put_on_record(run: Run, told_by: str, why: str) -> None:
@@ -114,6 +128,9 @@ def apply(run_id: uuid.UUID, remote: RemoteRun, *, told_by: str) -> None:
             changed |= _move(run, status, remote, told_by)
         if changed:
             run.touch()
+            if run.is_final:
+                # News of what ended here before it ended there, or of outputs that came late.
+                costs.book(run, is_over=_is_over(remote))
 
 
 def _leave_out(run: Run, count: int, told_by: str) -> bool:

@@ -1,14 +1,11 @@
-"""How long an app's runs usually take and what they cost, in words, from this portal's own history."""
+"""How long an app's runs usually take, in words, from this portal's own history."""
 
 from collections import defaultdict
 from collections.abc import Iterable
-from math import ceil, floor
 
 from django.core.cache import cache
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from portal.catalogue.models import App
 from portal.runs.models import Run
 from portal.runs.states import Status
 
@@ -63,18 +60,3 @@ def usual_text(found: tuple[int, int] | None) -> str:
         return _("usually %(span)s min") % {"span": span}
     span = str(high) if low == high else f"{low}–{high}"
     return _("usually %(span)s s") % {"span": span}
-
-
-def credits_text(app: App) -> str:
-    """Return "about 12 credits (9–20)"; empty when Lamina gave no estimate."""
-    if app.credits_expected is None:
-        return ""
-    about = _("about %(n)s credits") % {"n": plain(round(app.credits_expected))}
-    if app.credits_min is None or app.credits_max is None or app.credits_min == app.credits_max:
-        return about
-    return f"{about} ({plain(floor(app.credits_min))}–{plain(ceil(app.credits_max))})"
-
-
-def plain(number: int) -> str:
-    """Return a whole number as people write it."""
-    return number_format(number, force_grouping=True)

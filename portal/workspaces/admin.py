@@ -6,6 +6,8 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
+from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from portal.workspaces.models import Membership, User, Workspace
@@ -53,12 +55,30 @@ class WorkspaceForm(forms.ModelForm):
         label=_("Forget the stored key"), required=False, help_text=_("The portal's own key is used from then on.")
     )
 
+    budget_why = forms.CharField(
+        label=_("Why the budget changes"),
+        required=False,
+        max_length=200,
+        help_text=_("Needed when it does; kept in the history."),
+    )
+
     class Meta:
         model = Workspace
-        fields = ["name", "slug"]
+        fields = ["name", "slug", "monthly_budget"]
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for the reason of another budget."""
+        cleaned = super().clean() or {}
+        if "monthly_budget" in self.changed_data and not cleaned.get("budget_why"):
+            self.add_error("budget_why", _("Say why: a budget is raised or lowered for a reason."))
+        if (cleaned.get("monthly_budget") or 0) < 0:
+            self.add_error("monthly_budget", _("A budget is not less than nothing."))
+        return cleaned
 
     def save(self, commit: bool = True) -> Any:
-        """Save, with the key replaced or forgotten as asked."""
+        """Save, with the key replaced or forgotten as asked; another key has another count of what was spent."""
+        if self.cleaned_data["new_key"] or self.cleaned_data["forget_key"]:
+            self.instance.spent_elsewhere = self.instance.compared_at = None
         if self.cleaned_data["new_key"]:
             self.instance.lamina_api_key = self.cleaned_data["new_key"]
         elif self.cleaned_data["forget_key"]:
@@ -71,10 +91,20 @@ class WorkspaceAdmin(admin.ModelAdmin):
     """Tenants and their members."""
 
     form = WorkspaceForm
-    list_display = ["name", "slug", "has_own_key", "credits_balance", "created_at"]
+    list_display = ["name", "slug", "has_own_key", "credits_balance", "monthly_budget", "created_at"]
     search_fields = ["name", "slug"]
     prepopulated_fields = {"slug": ["name"]}
     inlines = [MembershipInline]
+
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
+        """Keep the budget and its reason in the history, beside what Django keeps."""
+        message = super().construct_change_message(request, form, formsets, add)
+        if "monthly_budget" not in form.changed_data:
+            return message
+        budget, why = form.cleaned_data["monthly_budget"], form.cleaned_data["budget_why"]
+        told = gettext("%(why)s (the budget is now %(budget)s)")
+        name = told % {"why": why, "budget": gettext("without a limit") if budget is None else budget}
+        return [*message, {"changed": {"name": gettext("budget"), "object": name, "fields": ["monthly_budget"]}}]
 
     @admin.display(boolean=True, description=_("own key"))
     def has_own_key(self, workspace: Workspace) -> bool:

@@ -1,13 +1,21 @@
-"""Users, workspaces and the memberships that join them."""
+"""Users, workspaces, the memberships that join them, and what a workspace spends."""
 
-from typing import ClassVar
+import uuid
+from decimal import Decimal
+from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from portal.workspaces.fields import EncryptedTextField
+
+
+def credits_field(name: Any = None, **options: Any) -> models.DecimalField:
+    """Return a column for an amount of credits."""
+    return models.DecimalField(name, max_digits=14, decimal_places=2, **options)
 
 
 class UserManager(BaseUserManager["User"]):
@@ -78,10 +86,17 @@ class Workspace(models.Model):
     lamina_api_key = EncryptedTextField(
         _("Lamina API key"), blank=True, help_text=_("Empty: the portal's own key is used.")
     )
-    credits_balance = models.DecimalField(
-        _("credits"), max_digits=14, decimal_places=2, null=True, editable=False, help_text=_("As Lamina last told us.")
-    )
+    credits_balance = credits_field(_("credits"), null=True, editable=False, help_text=_("As Lamina last told us."))
     credits_checked_at = models.DateTimeField(null=True, editable=False)
+    monthly_budget = credits_field(
+        _("budget for a month, in credits"), null=True, blank=True, help_text=_("Empty: no limit but Lamina's own.")
+    )
+    spent_elsewhere = credits_field(
+        null=True,
+        editable=False,
+        help_text=_("What Lamina has counted for the workspace's key beyond our ledger; empty: not compared yet."),
+    )
+    compared_at = models.DateTimeField(null=True, editable=False, help_text=_("When that was last compared."))
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     members = models.ManyToManyField(User, through="Membership", related_name="workspaces")
 
@@ -121,3 +136,140 @@ class Membership(models.Model):
     def can_create(self) -> bool:
         """Whether this member may spend credits: start, cancel and repeat runs."""
         return self.role in {Role.OWNER, Role.CREATOR}
+
+
+class BudgetMonth(models.Model):
+    """What a workspace spends in a calendar month: the sums of its ledger lines, kept beside them.
+
+    A run counts in the month in which it was submitted, whenever it ends.
+    """
+
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="budget_months")
+    starts_on = models.DateField(_("month"))
+    held = credits_field(_("held"), default=0, help_text=_("For runs that go on."))
+    spent = credits_field(_("spent"), default=0)
+
+    class Meta:
+        ordering = ["-starts_on", "workspace"]
+        verbose_name = _("budget month")
+        verbose_name_plural = _("budget months")
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "starts_on"], name="one_row_per_month"),
+            models.CheckConstraint(condition=models.Q(held__gte=0), name="held_is_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workspace} {self.starts_on:%Y-%m}"
+
+
+class LineKind(models.TextChoices):
+    """What a ledger line is for."""
+
+    RUN = "run", _("Run")
+    SECOND = "second", _("The same run, begun a second time at Lamina")
+    REFINEMENT = "refinement", _("Refinement")
+    CORRECTION = "correction", _("Correction by Lamina's own count")
+
+
+class LineState(models.TextChoices):
+    """Where a ledger line is."""
+
+    HELD = "held", _("Held")
+    SETTLED = "settled", _("Settled")
+    RELEASED = "released", _("Released")
+
+
+class LedgerLine(models.Model):
+    """What one run may cost, and what it came to.
+
+    A run's own line has the run's id: rooms below this one know more of runs, and the line outlives
+    a run that is pruned.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    month = models.ForeignKey(BudgetMonth, models.CASCADE, related_name="lines")
+    kind = models.CharField(_("kind"), max_length=20, choices=LineKind, default=LineKind.RUN)
+    state = models.CharField(_("state"), max_length=20, choices=LineState)
+    run_id = models.UUIDField(null=True, db_index=True)
+    reference = models.CharField(_("reference"), max_length=12, blank=True)
+    what = models.CharField(_("what for"), max_length=300, blank=True)
+    expected = credits_field(_("expected"), null=True)
+    least = credits_field(_("at least"), null=True)
+    most = credits_field(_("at most"), null=True)
+    outputs = models.PositiveSmallIntegerField(default=0, help_text=_("How many the estimate is for; 0: not known."))
+    amount = credits_field(_("to hold"), default=0, help_text=_("While the run goes on."))
+    held = credits_field(_("held"), default=0)
+    settled = credits_field(_("settled"), default=0)
+    is_exact = models.BooleanField(_("exact"), default=False, help_text=_("As Lamina counts, and not as estimated."))
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+    changed_at = models.DateTimeField(_("changed"), default=timezone.now)
+
+    class Meta:
+        ordering = ["-created_at"]
+        verbose_name = _("ledger line")
+        verbose_name_plural = _("ledger lines")
+        constraints = [
+            models.CheckConstraint(condition=models.Q(kind__in=LineKind.values), name="line_kind_known"),
+            models.CheckConstraint(condition=models.Q(state__in=LineState.values), name="line_state_known"),
+            models.CheckConstraint(
+                condition=models.Q(state=LineState.HELD) | models.Q(held=0), name="only_a_held_line_holds"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["month", "-created_at"]),
+            models.Index(fields=["created_at"], condition=models.Q(held__gt=0), name="line_that_holds"),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference or self.get_kind_display()
+
+    @property
+    def likely(self) -> Decimal:
+        """Return what all of its outputs together most likely cost."""
+        return next(figure for figure in (self.expected, self.most, self.amount) if figure is not None)
+
+
+class SpendingStop(models.Model):
+    """A stop of all spending, of one workspace or of all, with its reason; kept when it is lifted."""
+
+    workspace = models.ForeignKey(
+        Workspace,
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="spending_stops",
+        verbose_name=_("workspace"),
+        help_text=_("Empty: all workspaces."),
+    )
+    why = models.CharField(_("reason"), max_length=200, help_text=_("The members read this."))
+    by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", verbose_name=_("by"))
+    at = models.DateTimeField(_("since"), default=timezone.now)
+    lifted_at = models.DateTimeField(_("lifted"), null=True)
+    lifted_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", verbose_name=_("lifted by"))
+    lifted_why = models.CharField(_("reason to go on"), max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["-at"]
+        verbose_name = _("stop of spending")
+        verbose_name_plural = _("stops of spending")
+        indexes = [models.Index(fields=["at"], condition=models.Q(lifted_at__isnull=True), name="stop_in_force")]
+
+    def __str__(self) -> str:
+        return f"{self.workspace or _('all workspaces')}: {self.why}"
+
+
+class Wallet(models.Model):
+    """The credits behind one Lamina key, from the moment that Lamina first refused a start for want of them."""
+
+    fingerprint = models.CharField(max_length=64, unique=True, help_text=_("Tells keys apart; never the key itself."))
+    refused_at = models.DateTimeField(null=True, help_text=_("Empty: nothing keeps its runs from being sent."))
+    balance_then = credits_field(null=True, help_text=_("What was left when Lamina refused, as told soon after."))
+    asked_at = models.DateTimeField(null=True, help_text=_("When its balance was last asked for."))
+    try_at = models.DateTimeField(null=True, help_text=_("When one run is let through to try."))
+
+    class Meta:
+        verbose_name = _("wallet")
+        verbose_name_plural = _("wallets")
+
+    def __str__(self) -> str:
+        return self.fingerprint[:8]

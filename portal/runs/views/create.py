@@ -16,13 +16,15 @@ from portal.catalogue.forms import RunForm
 from portal.catalogue.models import Capability, PinnedApp
 from portal.catalogue.schemas import schema_of
 from portal.media.models import Kind, Media
-from portal.runs import tasks
+from portal.runs import costs, tasks
 from portal.runs.models import Output, Run
 from portal.runs.states import Status
 from portal.runs.submit import submit
-from portal.runs.usual import credits_text, usual_ranges, usual_text
+from portal.runs.usual import usual_ranges, usual_text
 from portal.workspaces.access import CREATORS, MemberRequest, member_required
+from portal.workspaces.budgets import SpendingRefused
 from portal.workspaces.tasks import nudge
+from portal.workspaces.words import cost_text, price_text, refusal
 
 
 @require_safe
@@ -39,7 +41,7 @@ def choose(request: MemberRequest) -> HttpResponse:
     for pin in pins:
         pin.workspace = request.workspace
         pin.usual_text = usual_text(usual[pin.app_id])
-        pin.credits_text = credits_text(pin.app)
+        pin.credits_text = price_text(costs.price_of(pin.app))
         pin.cover = covers.get(pin.cover_id)
         if pin.cover:
             pin.cover.workspace = request.workspace
@@ -78,7 +80,10 @@ def create(request: MemberRequest, pin_id: int) -> HttpResponse:
             return redirect(run)
         form = bound_form(request, pin)
         if form.is_valid():
-            return redirect(start(request, pin, form, source))
+            try:
+                return redirect(start(request, pin, form, source))
+            except SpendingRefused as error:
+                form.add_error(None, refusal(error))
     else:
         form = RunForm(
             app=schema_of(pin.app.schema),
@@ -86,6 +91,7 @@ def create(request: MemberRequest, pin_id: int) -> HttpResponse:
             member=request.member,
             earlier_inputs=source.inputs if source else None,
             earlier_outputs=source.outputs_wanted if source else None,
+            confirm=costs.to_confirm(pin.app),
         )
         if source and source.status == Status.NEEDS_ATTENTION:
             form.show_refusals(source.problems)
@@ -99,7 +105,14 @@ def bound_form(request: MemberRequest, pin: PinnedApp) -> RunForm:
     posted = request.POST.get("schema", "")
     if posted.isascii() and posted.isdigit() and len(posted) < 18 and int(posted) != schema.pk:
         schema = pin.app.schema_versions.defer("detail").filter(pk=int(posted)).first() or schema
-    return RunForm(request.POST, request.FILES, app=schema_of(schema), schema=schema, member=request.member)
+    return RunForm(
+        request.POST,
+        request.FILES,
+        app=schema_of(schema),
+        schema=schema,
+        member=request.member,
+        confirm=costs.to_confirm(pin.app),
+    )
 
 
 def start(request: MemberRequest, pin: PinnedApp, form: RunForm, source: Run | None) -> Run:
@@ -137,15 +150,11 @@ def find_source(request: HttpRequest) -> Run | None:
 
 def cost_context(request: MemberRequest, pin: PinnedApp) -> dict[str, object]:
     """Return what stands beside the button: the usual time, the cost and what is left."""
-    app, balance = pin.app, request.workspace.credits_balance
-    estimate = None
-    if app.credits_expected is not None:
-        estimate = {"expected": app.credits_expected, "min": app.credits_min, "max": app.credits_max}
-    least = app.credits_min if app.credits_min is not None else app.credits_expected
+    price, balance = costs.price_of(pin.app), request.workspace.credits_balance
+    least = price.expected if price.least is None else price.least
     return {
-        "estimate": estimate,
-        "balance": balance,
+        "price": price,
         "unaffordable": balance is not None and least is not None and balance < least,
-        "usual_text": usual_text(usual_ranges([app.pk])[app.pk]),
-        "cost_text": credits_text(app),
+        "usual_text": usual_text(usual_ranges([pin.app_id])[pin.app_id]),
+        "cost_text": cost_text(price, balance),
     }

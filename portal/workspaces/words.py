@@ -1,0 +1,90 @@
+"""Credits and budgets in words for people."""
+
+from decimal import ROUND_HALF_UP, Decimal
+from math import ceil, floor
+
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from portal.workspaces.budgets import BudgetState, OverBudget, Price, SpendingRefused, SpendingStopped
+
+
+def plain(number: Decimal | int) -> str:
+    """Return an amount as people write it, with decimals only where it has some."""
+    whole = number == int(number)
+    return number_format(int(number) if whole else number, None if whole else 2, force_grouping=True)
+
+
+def credits(number: Decimal | int) -> str:
+    """Return "1 credit" or "12 credits"."""
+    return ngettext("%(n)s credit", "%(n)s credits", 1 if number == 1 else 2) % {"n": plain(number)}
+
+
+def about(number: Decimal) -> str:
+    """Return "about 12 credits"; what is less than one is not rounded away."""
+    if number < 1:
+        return _("less than 1 credit") if number else credits(0)
+    return _("about %s") % credits(number.quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def price_text(price: Price) -> str:
+    """Return "about 12 credits (9 to 20)"; empty when Lamina gave no estimate."""
+    likely = price.expected if price.expected is not None else price.ceiling
+    if likely is None:
+        return ""
+    if price.least is None or price.most is None or price.least == price.most:
+        return about(likely)
+    span = _("%(least)s to %(most)s") % {"least": plain(floor(price.least)), "most": plain(ceil(price.most))}
+    return f"{about(likely)} ({span})"
+
+
+def cost_text(price: Price, balance: Decimal | None) -> str:
+    """Return "about 12 credits (9 to 20); the workspace has 340", and say what of it is not known."""
+    cost = price_text(price) or _("not known: Lamina gives no estimate for this app")
+    if balance is None:
+        return _("%(cost)s; what the workspace has is not known") % {"cost": cost}
+    return _("%(cost)s; the workspace has %(balance)s") % {"cost": cost, "balance": plain(balance)}
+
+
+def used_text(state: BudgetState) -> str:
+    """Return how much of the month's budget is used."""
+    amounts = {"used": plain(state.used), "limit": credits(state.limit or 0), "held": plain(state.held)}
+    if state.held:
+        return _("%(used)s of %(limit)s, %(held)s of them held for runs that are going") % amounts
+    return _("%(used)s of %(limit)s") % amounts
+
+
+def way_out(state: BudgetState) -> str:
+    """Return when the budget begins anew, and who can raise it."""
+    day = date_format(state.resets_on, "j F")
+    return _("It begins anew on %s. The portal's staff can raise it: ask them.") % day
+
+
+def warning(state: BudgetState) -> tuple[str, str]:
+    """Return the title and the text of the banner for a budget that is nearly or wholly used."""
+    if state.is_used_up:
+        title = _("This month's budget is used up")
+    else:
+        title = _("%(percent)d %% of this month's budget is used") % {"percent": state.percent}
+    return title, f"{used_text(state)}. {way_out(state)}"
+
+
+def refusal(error: SpendingRefused) -> str:
+    """Return why a run is not sent, that it cost nothing, and what can be done."""
+    nothing = _("Nothing was sent and nothing is charged; everything you filled in is still here.")
+    match error:
+        case SpendingStopped():
+            stopped = _("Staff have stopped spending for now (%(why)s).") % {"why": error.stop.why}
+            return f"{stopped} {nothing}"
+        case OverBudget():
+            if error.price.is_known:
+                needs = _("This run may cost up to %s.") % credits(error.price.amount)
+            else:
+                needs = _("Lamina does not say what this app costs, so %s would be held.") % credits(error.price.amount)
+            left = _("This month's budget has %(left)s left: %(used)s.") % {
+                "left": credits(error.state.left or 0),
+                "used": used_text(error.state),
+            }
+            return f"{needs} {left} {nothing} {way_out(error.state)}"
+    return nothing
