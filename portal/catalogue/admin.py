@@ -26,6 +26,12 @@ class PinForm(forms.ModelForm):
         model = PinnedApp
         fields = ["workspace", "capability", "label", "position", "is_offered"]
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["position"].required = False
+        self.fields["position"].initial = None
+        self.fields["position"].help_text = _("Empty: after the others.")
+
     def clean(self) -> dict[str, Any]:
         """Fetch the app, so that a wrong id is said at once."""
         cleaned = super().clean() or {}
@@ -41,6 +47,8 @@ class PinForm(forms.ModelForm):
                 )
         except LaminaError as error:
             raise ValidationError({"lamina_id": _("Lamina did not give this app: %s") % error}) from error
+        if cleaned.get("position") is None:
+            cleaned["position"] = self.pinned.position
         return cleaned
 
     def _post_clean(self) -> None:

@@ -32,6 +32,8 @@ TONES = {
 }
 RATIOS = {"1x1": 1.0, "4x5": 0.8, "3x4": 0.75, "4x3": 4 / 3, "9x16": 9 / 16, "16x9": 16 / 9}
 RATIO_OF_KIND = {"video": 16 / 9}
+# What has no shape of its own is not made as tall as the pictures beside it.
+SHAPELESS = frozenset({"text", "audio"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class OutputScreen:
         media = output.media
         if media and media.width:
             ratio = media.aspect_ratio
-        elif ratio is None:
+        elif ratio is None or output.kind in SHAPELESS:
             ratio = RATIO_OF_KIND.get(output.kind, 1.0)
         self.ratio_name = min(RATIOS, key=lambda name: abs(RATIOS[name] - ratio))
 

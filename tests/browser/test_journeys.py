@@ -1,5 +1,6 @@
 """The journeys a person makes: from a photo to pictures and a video, and every way it can go wrong."""
 
+import base64
 import re
 from pathlib import Path
 
@@ -154,6 +155,28 @@ def test_a_wrong_file_is_refused_in_words_and_never_blocks_the_others(sign_in: S
     group.locator("input[type=file]").set_input_files([photos / "fake.jpg", photos / "mug.jpg"])
     expect(group.get_by_text("“fake.jpg” is not a picture that can be used here")).to_be_visible()
     expect(group.locator('input[value^="media:"]')).to_have_count(1)
+
+
+@pytest.mark.parametrize("way", ["drop", "paste"])
+def test_files_can_be_dropped_and_pasted(sign_in: SignIn, photos: Path, way: str) -> None:
+    page = sign_in()
+    open_app(page, "Swift Catalog Generation")
+    photo = base64.b64encode((photos / "mug.jpg").read_bytes()).decode()
+    page.evaluate(
+        """async ([way, photo]) => {
+            const bytes = Uint8Array.from(atob(photo), letter => letter.charCodeAt(0));
+            const carried = new DataTransfer();
+            carried.items.add(new File([bytes], "mug.jpg", {type: "image/jpeg"}));
+            const event = way === "drop"
+                ? new DragEvent("drop", {dataTransfer: carried, bubbles: true, cancelable: true})
+                : new ClipboardEvent("paste", {clipboardData: carried, bubbles: true, cancelable: true});
+            document.querySelector("[data-media-field]").dispatchEvent(event);
+        }""",
+        [way, photo],
+    )
+    group = page.get_by_role("group", name="Garment")
+    expect(group.locator('input[value^="media:"]')).to_have_count(1)
+    expect(group.locator(".tile-name")).to_contain_text("mug.jpg")
 
 
 def test_lamina_being_down_makes_a_run_wait_and_then_go_on(sign_in: SignIn, demo: Demo, photos: Path) -> None:

@@ -88,6 +88,21 @@ def test_way_in_has_no_accessibility_violation(sign_in: SignIn, path: str, schem
     assert problems(page) == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_staff_pages_have_no_accessibility_violation(sign_in: SignIn, pages: dict[str, str], scheme: str) -> None:
+    run_id = pages["run"].rstrip("/").rsplit("/", 1)[-1]
+    page = sign_in("staff", color_scheme=scheme, reduced_motion="reduce")
+    for address in ("/staff/", "/staff/?q=Try", f"/staff/runs/{run_id}/"):
+        answer = page.goto(address)
+        assert answer is not None
+        assert answer.status == 200, address
+        assert problems(page) == [], address
+        page.set_viewport_size({"width": 320, "height": 700})
+        wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wider <= 0, f"{address} is {wider} px too wide at 320 px"
+        page.set_viewport_size({"width": 1280, "height": 700})
+
+
 @pytest.mark.parametrize("width", [320, 360, 768, 1280])
 def test_no_page_scrolls_sideways(sign_in: SignIn, pages: dict[str, str], width: int) -> None:
     page = sign_in(viewport={"width": width, "height": 700})

@@ -59,6 +59,15 @@ def test_staff_pin_an_app_in_the_admin_site(
     assert visitor.get(f"/admin/catalogue/pinnedapp/{pinned.pk}/change/").status_code == 200
 
 
+def test_app_pinned_without_a_position_comes_after_the_others(
+    as_user: Callable[[User], Client], staff: User, workspace: Workspace, lamina: Sandbox
+) -> None:
+    PinnedApp.objects.create(workspace=workspace, app=app_from(detail()), capability="image")
+    post = {"workspace": workspace.pk, "lamina_id": POSTER, "capability": "image", "position": "", "is_offered": "on"}
+    assert as_user(staff).post("/admin/catalogue/pinnedapp/add/", post).status_code == 302
+    assert workspace.pinned_apps.get(app__lamina_id=POSTER).position == 1
+
+
 def test_admin_says_at_once_when_lamina_has_no_such_app(
     as_user: Callable[[User], Client], staff: User, workspace: Workspace, lamina: Sandbox
 ) -> None:

@@ -10,8 +10,9 @@ from django.test import Client
 
 from lamina_integration.sandbox import Sandbox
 from portal.catalogue.models import PinnedApp
-from portal.runs.models import Run
+from portal.runs.models import Output, Run
 from portal.runs.states import Status, Teller
+from portal.runs.words import RunScreen
 from portal.workspaces.models import Membership, User
 from tests.factories import detail, media_of, pin_of, ready_output_of, run_of
 
@@ -223,3 +224,9 @@ def test_remote_text_is_shown_and_never_markup(visitor: Client, member: Membersh
     for address in (CREATE, pinned.get_absolute_url(), run.get_absolute_url(), "/w/demo/runs/", "/w/demo/gallery/"):
         page = visitor.get(address).content.decode()
         assert "<img src=x" not in page, address
+
+
+def test_text_beside_tall_pictures_gets_no_tall_box(run: Run) -> None:
+    run.inputs = {"Aspect ratio": "9:16"}
+    picture, text = Output(run=run, position=0, kind="image"), Output(run=run, position=1, kind="text")
+    assert [output.ratio_name for output in RunScreen(run, [picture, text]).outputs] == ["9x16", "1x1"]
