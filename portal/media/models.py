@@ -47,7 +47,7 @@ class Media(models.Model):
     """A file of a workspace: an upload, or our copy of something a run made."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="media")
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="media")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     origin = models.CharField(max_length=10, choices=Origin)

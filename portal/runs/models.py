@@ -53,7 +53,7 @@ class Run(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     reference = models.CharField(_("reference"), max_length=12, unique=True, default=new_reference, editable=False)
-    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="runs")
+    workspace = models.ForeignKey(Workspace, models.PROTECT, related_name="runs")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="runs")
     token = models.UUIDField(help_text=_("The form's; one run for each."))
     pin = models.ForeignKey(PinnedApp, models.SET_NULL, null=True, related_name="runs")

@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='media',
             name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='media', to='workspaces.workspace'),
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='media', to='workspaces.workspace'),
         ),
         migrations.AddIndex(
             model_name='media',

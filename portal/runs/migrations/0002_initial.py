@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='run',
             name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='runs', to='workspaces.workspace'),
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='workspaces.workspace'),
         ),
         migrations.AddField(
             model_name='output',

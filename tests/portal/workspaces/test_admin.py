@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from portal.workspaces.models import User, Workspace
+from tests.factories import media_of
 
 
 @pytest.fixture
@@ -41,3 +42,11 @@ def test_other_changes_need_no_reason_and_leave_the_budget(desk: Client, workspa
     assert save(desk, workspace, name="Another name", monthly_budget="500") == 302
     workspace.refresh_from_db()
     assert (workspace.name, workspace.monthly_budget) == ("Another name", 500)
+
+
+def test_workspace_with_runs_or_files_cannot_be_deleted(desk: Client, workspace: Workspace) -> None:
+    media_of(workspace)
+    address = reverse("admin:workspaces_workspace_delete", args=[workspace.pk])
+    assert "would require deleting the following protected related objects" in desk.get(address).content.decode()
+    desk.post(address, {"post": "yes"})
+    assert Workspace.objects.filter(pk=workspace.pk).exists()
