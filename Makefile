@@ -3,7 +3,7 @@ PYTHON ?= python3
 RUN = $(PYTHON) portal/demo/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo manage test lint bench
+.PHONY: help demo manage test lint storm bench
 
 help: ## Show these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ test: python ## Set up and run every test this machine can run (ARGS= for pytest
 
 lint: python ## Check style and formatting
 	@$(RUN) requirements-dev.lock tests/lint.py
+
+storm: python ## Try the promises about runs with killed processes (ARGS="R1 R5 --scale 0.1")
+	@$(RUN) requirements-dev.lock -m tests.storm $(ARGS)
 
 bench: python ## Measure the shared request budget against the stand-in (ARGS= for its options)
 	@$(RUN) requirements-dev.lock -m tests.bench_budget $(ARGS)

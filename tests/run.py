@@ -1,9 +1,10 @@
 """`make test`: the whole suite with what every machine has, then again with what this one has besides.
 
 First SQLite and the embedded Valkey, with the browser tests where there is a Chromium; then the
-same without the browser tests on Postgres and Redis, where both can be reached. TEST_DATABASE_URL
-and TEST_REDIS_URL say where (default: this machine's usual ports). With REQUIRE_SERVICES=1, as in
-CI, whatever is missing is a failure and not a shorter run.
+same without the browser tests on Postgres and Redis, where both can be reached, and the short storms
+where there is a redis-server to start besides. TEST_DATABASE_URL and TEST_REDIS_URL say where (default:
+this machine's usual ports). With REQUIRE_SERVICES=1, as in CI, whatever is missing is a failure and not
+a shorter run.
 
 pytest's own summary is the last thing printed.
 """
@@ -24,7 +25,7 @@ REDIS_URL = "redis://127.0.0.1:6379/10"
 BROWSERS = ("chromium", "chromium-browser")
 NO_TESTS_SELECTED = 5
 PYTEST = (sys.executable, "-m", "pytest", "-n", "2")
-# The browser journeys share one demo and turn its stand-in's knobs: one after the other.
+# The browser journeys share one demo and turn its stand-in's knobs, the storms share one stage: one after the other.
 ONE_BY_ONE = ("-n", "0")
 
 
@@ -37,6 +38,7 @@ def main(arguments: list[str]) -> int:
         "Chromium": "" if browser else "not installed (Debian: apt install chromium)",
         "Postgres": why_no_postgres(database_url),
         "Redis": why_no_redis(redis_url),
+        "redis-server": "" if shutil.which("redis-server") else "not on the PATH (Debian: apt install redis-server)",
     }
     missing = {name: reason for name, reason in missing.items() if reason}
     if missing and os.environ.get("REQUIRE_SERVICES") == "1":
@@ -48,7 +50,7 @@ def main(arguments: list[str]) -> int:
     for name, reason in missing.items():
         tell(f"Left out: {name} is {reason}.")
     tell("On SQLite and the embedded Valkey:")
-    status = pytest(("-m", "not browser"), arguments, settings={})
+    status = pytest(("-m", "not browser and not storm"), arguments, settings={})
     if status not in (0, NO_TESTS_SELECTED):
         return status
     if browser:
@@ -60,8 +62,14 @@ def main(arguments: list[str]) -> int:
     if {"Postgres", "Redis"} & missing.keys():
         return 0
     tell("On Postgres and Redis:")
-    status = pytest(("-m", "not browser"), arguments, settings={"DATABASE_URL": database_url, "REDIS_URL": redis_url})
+    services = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+    status = pytest(("-m", "not browser and not storm"), arguments, settings=services)
     # A choice of browser tests only has nothing to repeat.
+    if status not in (0, NO_TESTS_SELECTED):
+        return status
+    if "redis-server" not in missing:
+        tell("Short storms, on a Redis of their own:")
+        status = pytest((*ONE_BY_ONE, "-m", "storm"), arguments, settings={"TEST_DATABASE_URL": database_url})
     return 0 if status == NO_TESTS_SELECTED else status
 
 

@@ -166,7 +166,9 @@ class World:
         """Return the ledger with how every run and every workspace's credits stand."""
         return self.ledger.as_dict() | {
             "runs": [
-                run.as_summary() | {"workspace": run.workspace, "kind": run.kind, "spent": run.spent}
+                run.as_summary()
+                | {"workspace": run.workspace, "kind": run.kind, "spent": run.spent}
+                | {"outputs": [output.as_wire() for output in run.outputs]}
                 for run in self.runs
             ],
             "credits": {

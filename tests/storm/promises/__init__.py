@@ -1,0 +1,75 @@
+"""Every promise with the storm that tries it, by name and in order."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.storm.promises import broker, deliveries, starts, workers
+from tests.storm.trial import Trial
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promise:
+    """What is promised, and how it is tried: the portal's settings, the stand-in's knobs, the storm itself."""
+
+    name: str
+    words: str
+    play: Callable[[Trial], None]
+    settings: dict[str, str] = field(default_factory=dict)
+    knobs: dict[str, Any] = field(default_factory=dict)
+
+
+PROMISES = {
+    promise.name: promise
+    for promise in (
+        Promise(
+            name="R1",
+            words="a killed worker loses nothing and repeats nothing",
+            play=workers.kill_again_and_again,
+            knobs={"slow_starts": 0.5},
+        ),
+        Promise(
+            name="R2",
+            words="a slow task redelivered by the broker submits once",
+            play=workers.deliver_slow_tasks_again,
+            settings={"STORM_VISIBILITY_TIMEOUT": "5"},
+            # A delivery would tell of the run before the answer does.
+            knobs={"webhooks": False},
+        ),
+        Promise(
+            name="R3",
+            words="a broker restart is survived",
+            play=broker.restart_under_load,
+        ),
+        Promise(
+            name="R4",
+            words="a crash between commit and enqueue loses nothing",
+            play=starts.kill_web_before_the_message,
+        ),
+        Promise(
+            name="R5",
+            words="a lost answer is never a second payment",
+            play=starts.lose_answers,
+            knobs={"lost_answers": 1.0, "webhook_dropped": 0.5},
+        ),
+        Promise(name="R6", words="one click is one run", play=starts.click_together),
+        Promise(
+            name="R7",
+            words="deliveries repeat, overtake, lie",
+            play=deliveries.repeat_and_lie,
+            knobs={
+                "webhook_states": ["running", "completed", "failed", "cancelled"],
+                "webhook_duplicates": 2,
+                "webhook_reordered": 0.5,
+                "webhook_reorder_seconds": 1.0,
+                "fail_runs": 0.1,
+            },
+        ),
+        Promise(
+            name="R17",
+            words="a delivery answered 2xx is in the database",
+            play=deliveries.kill_web_while_they_come,
+            knobs={"manual": True},
+        ),
+    )
+}

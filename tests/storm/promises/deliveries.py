@@ -1,0 +1,114 @@
+"""Deliveries: repeated, late, false, interrupted, many."""
+
+import hashlib
+import threading
+import time
+from collections import Counter
+
+from lamina_integration.webhooks import TIMESTAMP_HEADER
+from tests.storm.lamina import signed
+from tests.storm.ledger import Allowed
+from tests.storm.post import Letter, post_all
+from tests.storm.processes import wait_until
+from tests.storm.trial import Trial
+
+
+def repeat_and_lie(trial: Trial) -> None:
+    """Three of each delivery in any order, and among them corrupt, stale and foreign ones."""
+    stage, rows = trial.stage, trial.stage.rows
+    briefs = trial.briefs(trial.count(300, least=16))
+    # One in a hundred as promised; more where so few come that there would be none.
+    chance = max(0.01, 6 / (len(briefs) * 6))
+    stage.lamina.turn(webhook_corrupt=chance, webhook_stale=chance, webhook_unknown=chance)
+    trial.submit(briefs)
+    seconds = trial.settle(within=120)
+    wait_until(lambda: not unapplied(trial), seconds=60)
+    sent = Counter(each["kind"] for each in stage.lamina.ledger()["deliveries"])
+    answers = Counter((each["kind"], each["answer"]) for each in stage.lamina.ledger()["deliveries"])
+    corrupt_taken = sum(
+        count for (kind, answer), count in answers.items() if kind == "corrupt" and 200 <= int(answer) < 300
+    )
+    trial.tried = f"{len(briefs)} runs, {sum(sent.values())} deliveries: " + ", ".join(
+        f"{count} {kind}" for kind, count in sorted(sent.items())
+    )
+    if chance > 0.01:
+        trial.note(f"the share of false ones is raised to {chance:.0%}, so that there are some")
+    trial.note(f"settled {seconds:.0f} s after the last form")
+    trial.demand({"corrupt", "stale", "unknown"} <= sent.keys(), f"not every kind of lie was told: {dict(sent)}")
+    trial.demand(not corrupt_taken, f"{corrupt_taken} corrupt deliveries were taken")
+    trial.demand(not unapplied(trial), f"{unapplied(trial)} deliveries were never applied")
+    fives = [answer for (_kind, answer) in answers if isinstance(answer, int) and answer >= 500 and answer != 503]
+    trial.demand(not fives, f"deliveries were answered {fives}")
+    stale = sum(each["verdict"] == "stale" for each in rows.deliveries(trial.name))
+    trial.demand(stale <= sent["stale"], f"{stale} deliveries were called stale, {sent['stale']} were")
+    trial.compare(briefs, Allowed(on_record=True))
+
+
+def kill_web_while_they_come(trial: Trial) -> None:
+    """Kill the web again and again while deliveries come in; each one that was answered 2xx must be a row."""
+    stage, rows = trial.stage, trial.stage.rows
+    count = trial.count(5000, least=300)
+    letters = letters_for(trial, runs=trial.count(50, least=10), count=count)
+    over = threading.Event()
+    kills = 0
+
+    def kill() -> None:
+        nonlocal kills
+        while not over.wait(trial.dice.uniform(1.0, 2.0)):
+            stage.company.kill("web")
+            kills += 1
+            stage.company.wait_up("web")
+
+    killer = threading.Thread(target=kill, name="killer")
+    killer.start()
+    began = time.monotonic()
+    sent = post_all(stage.web_url, letters, threads=8, patience=60)
+    seconds = time.monotonic() - began
+    over.set()
+    killer.join()
+    known = {row["digest"] for row in rows.deliveries(trial.name)}
+    taken = [each for each in sent if 200 <= each.status < 300]
+    lost = [each for each in taken if digest(each.letter) not in known]
+    trial.tried = f"{len(sent)} deliveries in {seconds:.0f} s, web killed {kills} times"
+    trial.note(f"{len(taken)} answered 2xx, {len(known)} rows")
+    trial.demand(kills >= 1, "the web was never killed: nothing was tried")
+    trial.demand(len(taken) == len(letters), f"{len(letters) - len(taken)} deliveries were never taken")
+    trial.comparison.lost.extend(f"delivery {digest(each.letter)[:12]} was answered {each.status}" for each in lost)
+    repeated = rows.one("select count(*) - count(distinct digest) from runs_delivery")
+    trial.demand(not repeated, f"{repeated} deliveries are stored twice")
+
+
+def letters_for(trial: Trial, *, runs: int, count: int) -> list[Letter]:
+    """Return so many different, genuine deliveries for runs that go on at Lamina."""
+    stage = trial.stage
+    briefs = trial.briefs(runs)
+    trial.submit(briefs)
+    wait_until(
+        lambda: stage.rows.one("select count(*) from runs_run where lamina_run_id is not null") >= runs, seconds=60
+    )
+    addresses = [
+        (row["lamina_run_id"], f"/hooks/lamina/{row['token']}/")
+        for row in stage.rows.ask(
+            "select r.lamina_run_id, a.token from runs_run r join runs_attempt a on a.run_id = r.id order by r.id"
+        )
+    ]
+    key = stage.lamina.key()
+    known = {run_id: stage.lamina.run(run_id) for run_id, _path in addresses}
+    letters = []
+    for number in range(count):
+        run_id, path = addresses[number % len(addresses)]
+        told = {**known[run_id], "status": "running", "progress": {"percentComplete": number / count}}
+        headers, body = signed(told, key=key, run_id=run_id)
+        letters.append((path, headers, body))
+    return letters
+
+
+def digest(letter: Letter) -> str:
+    """Return what the portal knows a delivery by."""
+    _path, headers, body = letter
+    return hashlib.sha256(headers[TIMESTAMP_HEADER].encode() + b"." + body).hexdigest()
+
+
+def unapplied(trial: Trial) -> int:
+    """Return how many deliveries of the storm wait to be applied."""
+    return sum(row["applied_at"] is None for row in trial.stage.rows.deliveries(trial.name))

@@ -1,0 +1,34 @@
+"""Every promise's storm, short: small figures, the portal's waits an eighth, one stage for all."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.storm.playing import play
+from tests.storm.promises import PROMISES
+from tests.storm.stage import DATABASE_URL, Stage, missing, standing
+from tests.storm.table import table
+
+pytestmark = [pytest.mark.storm, pytest.mark.timeout(300)]
+SCALE = 0.02
+HASTE = 8
+SEED = 20
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """The processes, once for all promises."""
+    database_url = os.environ.get("TEST_DATABASE_URL") or DATABASE_URL
+    if why := missing(database_url):
+        if os.environ.get("REQUIRE_SERVICES") == "1":
+            pytest.fail(why)
+        pytest.skip(why)
+    with standing(database_url=database_url, haste=HASTE) as standing_stage:
+        yield standing_stage
+
+
+@pytest.mark.parametrize("name", PROMISES)
+def test_promise_holds_in_a_short_storm(name: str, stage: Stage) -> None:
+    result = play(PROMISES[name], stage=stage, scale=SCALE, seed=SEED)
+    assert result.holds, "\n" + table([result], notes=[])
