@@ -59,6 +59,7 @@ CSRF_TRUSTED_ORIGINS = [PORTAL_PUBLIC_URL] if PORTAL_PUBLIC_URL.startswith("http
 LAMINA_BASE_URL = needed("LAMINA_BASE_URL", "http://127.0.0.1:8765").rstrip("/")
 LAMINA_API_KEY = env.str("LAMINA_API_KEY", default="" if PRODUCTION else "lma_demo_key")
 LAMINA_RATE_LIMIT = env.int("LAMINA_RATE_LIMIT", default=100)
+LAMINA_RATE_WINDOW_SECONDS = 60.0
 # Of a month's budget, for a run of an app that Lamina gives no estimate for.
 BUDGET_UNKNOWN_CREDITS = env.int("BUDGET_UNKNOWN_CREDITS", default=50)
 # A run that may cost more than this is sent only after a person has ticked the number.
@@ -188,19 +189,24 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
-# The lanes of the workers: what a person waits for, copies of large files, and everything else. `batch`
-# is served too, for runs that nobody watches.
+# The lanes of the workers: what a person waits for, what needs nothing but our own rows and so never waits
+# behind a Lamina that hangs, copies of large files, and everything else. Runs of batches are sent to `batch`.
 CELERY_TASK_ROUTES = {
     "portal.runs.tasks.send_run": {"queue": "interactive"},
     "portal.runs.tasks.cancel_run": {"queue": "interactive"},
+    "portal.runs.tasks.send_batch_run": {"queue": "batch"},
+    "portal.runs.tasks.sweep": {"queue": "inbox"},
+    "portal.runs.tasks.apply_delivery": {"queue": "inbox"},
     "portal.runs.tasks.copy_output": {"queue": "media"},
     "portal.*": {"queue": "tracking"},
 }
-LANES = ("interactive", "tracking", "batch", "media")
+LANES = ("interactive", "inbox", "tracking", "batch", "media")
 # Sweeps only: each looks in the database for rows that should have moved and nudges them, so an empty
-# queue costs one interval and never any work. A sweep that waited too long gives way to the next.
+# queue costs one interval and never any work. A sweep that waited too long gives way to the next; the
+# minute more is for clocks that differ, as a worker whose clock is ahead would drop every one of them.
+CLOCKS_DIFFER_SECONDS = 60
 CELERY_BEAT_SCHEDULE = {
-    name: {"task": task, "schedule": seconds, "options": {"expires": seconds * 2}}
+    name: {"task": task, "schedule": seconds, "options": {"expires": seconds * 2 + CLOCKS_DIFFER_SECONDS}}
     for name, task, seconds in [
         ("sweep", "portal.runs.tasks.sweep", 3.0),
         ("track-runs", "portal.runs.tasks.track_runs", 4.0),
@@ -214,7 +220,7 @@ CELERY_BEAT_SCHEDULE |= {
     f"heartbeat-{lane}": {
         "task": "portal.operations.tasks.beat_heart",
         "schedule": 15.0,
-        "options": {"expires": 30, "queue": lane},
+        "options": {"expires": 30 + CLOCKS_DIFFER_SECONDS, "queue": lane},
     }
     for lane in LANES
 }

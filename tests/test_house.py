@@ -20,6 +20,7 @@ from portal import embedded
 from portal.demo.kept import Kept
 from portal.demo.options import read_options
 from portal.demo.services import environment, services
+from portal.settings import LANES
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -105,7 +106,7 @@ def test_web_health_check_names_a_host_the_portal_answers_to() -> None:
 def test_every_queue_has_its_worker_in_compose_and_in_the_demo(tmp_path: Path) -> None:
     lanes = {name: shlex.split(service["command"]) for name, service in OURS.items() if name.startswith("worker-")}
     queues = {name: words[words.index("-Q") + 1] for name, words in lanes.items()}
-    assert queues == {f"worker-{queue}": queue for queue in ("interactive", "tracking", "batch", "media")}
+    assert queues == {f"worker-{queue}": queue for queue in LANES}
     for name, queue in queues.items():
         assert OURS[name]["environment"]["LANE"] == queue
     demo = services(read_options({"DATA": str(tmp_path)}), a_kept())["worker"].command

@@ -7,6 +7,7 @@ sends a run; pages call `schema_of`, which asks the cache and then the database.
 import hashlib
 import json
 import logging
+from datetime import timedelta
 from typing import Any
 
 from django.core.cache import cache
@@ -21,6 +22,7 @@ from portal.workspaces.models import Workspace
 logger = logging.getLogger(__name__)
 
 CACHE_SECONDS = 24 * 3600
+CHECKED_SECONDS = 60
 LARGEST_ESTIMATE = 10**10  # what the columns hold; anything beyond is no estimate
 
 
@@ -65,6 +67,20 @@ def remember(app: App, detail: dict[str, Any]) -> SchemaVersion:
 def refresh(app: App, *, client: LaminaClient) -> SchemaVersion:
     """Fetch an app's schema and return the version it is now; raises LaminaError."""
     return remember(app, client.apps.get_detail(app.lamina_id))
+
+
+def checked(app: App, *, client: LaminaClient, within_seconds: float) -> SchemaVersion:
+    """Return an app's newest schema; not asked for when a worker did so so lately. Raises LaminaError.
+
+    What the background fetched, and a pin, do not count: only what was asked for in order to send.
+    """
+    key = f"schema-checked:{app.pk}"
+    is_fresh = timezone.now() - app.refreshed_at < timedelta(seconds=within_seconds) if app.refreshed_at else False
+    if is_fresh and app.schema and cache.get(key) == app.refreshed_at.isoformat():
+        return app.schema
+    version = refresh(app, client=client)
+    cache.set(key, app.refreshed_at.isoformat(), CHECKED_SECONDS)
+    return version
 
 
 def refresh_estimate(app: App, *, client: LaminaClient) -> None:

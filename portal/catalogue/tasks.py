@@ -10,6 +10,7 @@ from portal.catalogue.schemas import refresh, refresh_estimate
 from portal.celery import app as celery
 from portal.workspaces.lamina import client_for
 from portal.workspaces.models import Workspace
+from portal.workspaces.slots import in_slot
 from portal.workspaces.tasks import nudge
 
 logger = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ def refresh_schemas() -> None:
 
 
 @celery.task
+@in_slot("background")
 def refresh_app(app_id: int) -> None:
     """Look at one app's schema and estimate again, with a key of a workspace that has pinned it."""
     app = App.objects.get(pk=app_id)

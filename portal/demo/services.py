@@ -85,8 +85,8 @@ def services(options: Options, kept: Kept) -> dict[str, Service]:
             name="worker",
             command=[
                 *(python, "-m", "celery", "-A", "portal", "worker", "-n", "portal@%h", "-l", "INFO"),
-                *("--pool", "threads", "--concurrency", "6"),
-                *("-Q", "interactive,tracking,batch,media", "--without-gossip", "--without-mingle"),
+                *("--pool", "threads", "--concurrency", "16"),
+                *("-Q", "interactive,inbox,tracking,batch,media", "--without-gossip", "--without-mingle"),
             ],
             answers=lambda: is_worker_listening(embedded.socket_path(data)),
             stop_within_seconds=8,

@@ -32,6 +32,13 @@ def new_token() -> str:
     return secrets.token_urlsafe(24)
 
 
+class RunLane(models.TextChoices):
+    """Who waits for a run: a person, or a batch that nobody watches."""
+
+    INTERACTIVE = "interactive", _("A person waits")
+    BATCH = "batch", _("Batch")
+
+
 class RunQuerySet(models.QuerySet["Run"]):
     """Runs as the screens and the sweep look for them."""
 
@@ -60,6 +67,7 @@ class Run(models.Model):
     app = models.ForeignKey(App, models.PROTECT, related_name="runs")
     schema = models.ForeignKey(SchemaVersion, models.PROTECT, related_name="+")
     inputs = models.JSONField(default=dict, help_text=_("By the name Lamina knows; media as media:<id>."))
+    lane = models.CharField(_("lane"), max_length=20, choices=RunLane, default=RunLane.INTERACTIVE)
     outputs_wanted = models.JSONField(default=list, help_text=_("Labels; empty for all."))
     retry_of = models.ForeignKey("self", models.SET_NULL, null=True, related_name="followers")
 
@@ -82,6 +90,12 @@ class Run(models.Model):
     cancel_answer = models.CharField(max_length=50, blank=True, help_text=_("What Lamina said to it."))
     next_at = models.DateTimeField(
         default=timezone.now, help_text=_("When the sweep looks at it again: to send, to ask after, or to settle.")
+    )
+    not_before = models.DateTimeField(
+        null=True, help_text=_("Until then no worker sends it, whatever message it gets: its last try said so.")
+    )
+    details_next_at = models.DateTimeField(
+        null=True, help_text=_("When Lamina is asked for what a list could not tell; empty: nothing is missing.")
     )
     resends = models.PositiveSmallIntegerField(
         default=0, help_text=_("How often it went back to waiting after an attempt that Lamina certainly never got.")
@@ -109,6 +123,9 @@ class Run(models.Model):
         indexes = [
             models.Index(fields=["workspace", "-created_at"]),
             models.Index(fields=["status", "next_at"]),
+            models.Index(
+                fields=["details_next_at"], condition=Q(details_next_at__isnull=False), name="run_to_ask_about"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -21,7 +21,6 @@ from portal.workspaces.lamina import client_for, key_of
 
 logger = logging.getLogger(__name__)
 
-NUDGE_AGAIN_SECONDS = 20
 CLOCK_SKEW = timedelta(seconds=10)
 ANSWER_WINDOW = timedelta(seconds=60)  # longer than the client waits for the answer to a start
 WIDE = timedelta(hours=1)  # how wrong two clocks may be before proof that a run is not there is no proof
@@ -30,15 +29,6 @@ LOOK_AGAIN_SECONDS = 15
 PAGES = 5
 CANCEL_AGAIN_AFTER = timedelta(seconds=5)
 CANCEL_ASKED_FOR = timedelta(minutes=10)
-
-
-def runs_to_send() -> list[uuid.UUID]:
-    """Return waiting runs whose time has come, and leave them alone for a moment."""
-    now = timezone.now()
-    due = Run.objects.filter(status=Status.WAITING, next_at__lte=now, cancel_asked_at=None)
-    ids = list(due.order_by("next_at").values_list("pk", flat=True)[:200])
-    Run.objects.filter(pk__in=ids, status=Status.WAITING).update(next_at=now + timedelta(seconds=NUDGE_AGAIN_SECONDS))
-    return ids
 
 
 def runs_to_cancel() -> list[uuid.UUID]:

@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from lamina_integration import App as LaminaApp
 from lamina_integration import (
     InputProblem,
+    LaminaAway,
     LaminaBudgetSpent,
     LaminaClient,
     LaminaInsufficientCredits,
@@ -34,12 +35,13 @@ from lamina_integration import (
 )
 from portal.catalogue.forms import OUTPUTS, STAND_IN_LINK, output_labels, with_links
 from portal.catalogue.models import PinnedApp, SchemaVersion
-from portal.catalogue.schemas import refresh, schema_of
+from portal.catalogue.schemas import checked, schema_of
 from portal.media.handover import lamina_url
 from portal.media.library import find_media
 from portal.runs import costs, track
+from portal.runs.lanes import SCHEMA_SECONDS
 from portal.runs.leases import LEASE_SECONDS, renewed
-from portal.runs.models import Attempt, Move, Output, Run
+from portal.runs.models import Attempt, Move, Output, Run, RunLane
 from portal.runs.states import Status, Teller
 from portal.workspaces.lamina import client_for
 from portal.workspaces.models import Membership
@@ -62,6 +64,7 @@ def submit(
     outputs_wanted: list[str],
     token: uuid.UUID,
     retry_of: Run | None = None,
+    lane: str = RunLane.INTERACTIVE,
 ) -> Run:
     """Record the run a form asks for, once per form token; a worker sends it.
 
@@ -80,7 +83,9 @@ def submit(
                 "inputs": inputs,
                 "outputs_wanted": outputs_wanted,
                 "retry_of": retry_of,
-                "next_at": now + timedelta(seconds=NUDGE_GRACE_SECONDS),
+                "lane": lane,
+                # Nobody nudges a row of a batch: the sweep hands them out, a few at a time.
+                "next_at": now + timedelta(seconds=NUDGE_GRACE_SECONDS if lane == RunLane.INTERACTIVE else 0),
             },
         )
         if is_new:
@@ -118,7 +123,7 @@ def _call(attempt: Attempt) -> RemoteRun | None:
     """Tell Lamina, and record every way in which that can go wrong; None when there is nothing to accept."""
     run = attempt.run
     try:
-        with client_for(run.workspace, lane=Lane.INTERACTIVE) as client:
+        with client_for(run.workspace, lane=Lane(run.lane)) as client:
             app, sendable = prepare(run, client)
             if not mark_sent(attempt):
                 return None
@@ -128,6 +133,10 @@ def _call(attempt: Attempt) -> RemoteRun | None:
                 outputs=labels_to_send(run.outputs_wanted, app),
                 webhook=callback_url(attempt),
             )
+    except LaminaAway as error:
+        give_back(
+            attempt, seconds=error.retry_after, why=_("Lamina does not answer at the moment; this waits and goes on.")
+        )
     except (LaminaRateLimited, LaminaBudgetSpent) as error:
         give_back(attempt, seconds=error.retry_after, why=_("Lamina asks us to wait a moment."))
     except LaminaInvalidInputs as error:
@@ -155,9 +164,11 @@ def _call(attempt: Attempt) -> RemoteRun | None:
 
 
 def claim(run_id: uuid.UUID) -> Attempt | None:
-    """Make a waiting run this worker's; None when it is not waiting any more."""
+    """Make a waiting run this worker's; None when it is not waiting any more, or is to wait still."""
     with transaction.atomic():
         run = Run.objects.select_related("workspace", "app", "schema").get(pk=run_id)
+        if run.not_before and run.not_before > timezone.now():
+            return None
         if run.cancel_asked_at or not run.move(Status.SUBMITTING, told_by=Teller.WORKER):
             return None
         lease = timezone.now() + timedelta(seconds=LEASE_SECONDS)
@@ -176,7 +187,7 @@ def prepare(run: Run, client: LaminaClient) -> tuple[LaminaApp, dict[str, Any]]:
     Raises LaminaInvalidInputs, before anything is uploaded, when the newest schema refuses the
     inputs; LaminaError when Lamina cannot be asked.
     """
-    version = refresh(run.app, client=client)
+    version = checked(run.app, client=client, within_seconds=SCHEMA_SECONDS[RunLane(run.lane)])
     app = schema_of(version)
     refs = list(media_refs(run.inputs, app))
     media = find_media(run.workspace, refs)
@@ -264,7 +275,8 @@ def give_back(attempt: Attempt, *, seconds: float, why: str) -> None:
     """Return a claim: Lamina certainly did not take the run, so it waits for another turn."""
     with transaction.atomic():
         attempt.close(why)
-        attempt.run.wait_again(told_by=Teller.WORKER, why=why, next_at=timezone.now() + timedelta(seconds=seconds))
+        again = timezone.now() + timedelta(seconds=seconds)
+        attempt.run.wait_again(told_by=Teller.WORKER, why=why, next_at=again, not_before=again)
 
 
 def refuse(attempt: Attempt, problems: tuple[InputProblem, ...]) -> None:

@@ -11,9 +11,10 @@ from django.core.cache import cache
 
 from lamina_integration import LaminaError
 from portal.celery import app as celery
-from portal.runs import copies, inbox, reconcile, submit, track
+from portal.runs import copies, inbox, lanes, reconcile, submit, track
 from portal.runs.leases import LEASE_SECONDS, renewed
-from portal.runs.models import Run
+from portal.runs.models import Run, RunLane
+from portal.workspaces.slots import in_slot
 from portal.workspaces.tasks import nudge, refresh_balance
 
 logger = logging.getLogger(__name__)
@@ -21,14 +22,33 @@ logger = logging.getLogger(__name__)
 TRACKING_LOCK = "tracking"
 
 
+def hand_out_again(run_id: str) -> None:
+    """Leave a run to the next sweep: no worker has a place for it."""
+    lanes.put_off(uuid.UUID(run_id), seconds=1)
+
+
 @celery.task
+@in_slot("interactive", otherwise=hand_out_again)
 def send_run(run_id: str) -> None:
-    """Send one waiting run to Lamina."""
+    """Send one waiting run that a person waits for to Lamina."""
     submit.send(uuid.UUID(run_id))
     after_news(uuid.UUID(run_id))
 
 
 @celery.task
+@in_slot("batch", otherwise=hand_out_again)
+def send_batch_run(run_id: str) -> None:
+    """Send one waiting row of a batch to Lamina; a short wait for the request budget is the message's, not ours."""
+    wait = lanes.seconds_to_wait(uuid.UUID(run_id))
+    if not wait:
+        submit.send(uuid.UUID(run_id))
+        after_news(uuid.UUID(run_id))
+    elif wait <= lanes.SHORT_WAIT_SECONDS:
+        nudge(send_batch_run, run_id, countdown=wait)
+
+
+@celery.task
+@in_slot("interactive")
 def cancel_run(run_id: str) -> None:
     """Tell Lamina to stop a run; the sweep asks again while it goes on."""
     try:
@@ -53,12 +73,14 @@ def apply_delivery(delivery_id: int, run_id: str) -> None:
 
 
 @celery.task
+@in_slot("background")
 def refresh_signing_keys() -> None:
     """Fetch the keys that Lamina signs with."""
     inbox.refresh_keys()
 
 
 @celery.task
+@in_slot("media")
 def copy_output(output_id: int) -> None:
     """Copy one output into the portal's own storage."""
     copies.copy_output(output_id)
@@ -70,8 +92,8 @@ def sweep() -> None:
     if inbox.knows_no_keys():
         nudge(refresh_signing_keys)
     reconcile.release_lost_attempts()
-    for run_id in reconcile.runs_to_send():
-        nudge(send_run, str(run_id))
+    for run_id, lane in lanes.runs_to_send():
+        nudge(send_batch_run if lane == RunLane.BATCH else send_run, str(run_id))
     for run_id in reconcile.runs_to_cancel():
         nudge(cancel_run, str(run_id))
     for delivery_id, run_id in inbox.deliveries_to_apply():

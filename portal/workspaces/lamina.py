@@ -22,8 +22,17 @@ def client_for(workspace: Workspace, *, lane: Lane) -> LaminaClient:
     Close it after use: it is a context manager. Every client of every process shares one budget,
     because Lamina counts requests by address and not by key.
     """
-    budget = RequestBudget(_connection, limit=settings.LAMINA_RATE_LIMIT, key=BUDGET_KEY)
-    return LaminaClient(base_url=settings.LAMINA_BASE_URL, api_key=key_of(workspace), budget=budget, lane=lane)
+    return LaminaClient(base_url=settings.LAMINA_BASE_URL, api_key=key_of(workspace), budget=shared_budget(), lane=lane)
+
+
+def shared_budget() -> RequestBudget:
+    """Return the budget that every client of every process shares."""
+    return RequestBudget(
+        _connection,
+        limit=settings.LAMINA_RATE_LIMIT,
+        window_seconds=settings.LAMINA_RATE_WINDOW_SECONDS,
+        key=BUDGET_KEY,
+    )
 
 
 def key_of(workspace: Workspace) -> str:

@@ -9,19 +9,21 @@ from lamina_integration import LaminaError
 from portal.celery import app as celery
 from portal.workspaces import credits
 from portal.workspaces.models import Workspace
+from portal.workspaces.slots import in_slot
 
 logger = logging.getLogger(__name__)
 
 
-def nudge(task: Task, *args: object) -> None:
+def nudge(task: Task, *args: object, queue: str | None = None, countdown: float | None = None) -> None:
     """Send a task if the broker is there; if not, a sweep finds the row a moment later."""
     try:
-        task.apply_async(args=args, retry=False)
+        task.apply_async(args=args, queue=queue, countdown=countdown, retry=False)
     except OperationalError as error:
         logger.warning("broker is away task=%s error=%s", task.name, error)
 
 
 @celery.task
+@in_slot("background")
 def refresh_balance(workspace_id: int) -> None:
     """Ask Lamina how many credits a workspace has left."""
     try:

@@ -11,9 +11,10 @@ from portal.celery import app
     [
         ("portal.runs.tasks.send_run", "interactive"),
         ("portal.runs.tasks.cancel_run", "interactive"),
+        ("portal.runs.tasks.send_batch_run", "batch"),
         ("portal.runs.tasks.copy_output", "media"),
-        ("portal.runs.tasks.apply_delivery", "tracking"),
-        ("portal.runs.tasks.sweep", "tracking"),
+        ("portal.runs.tasks.apply_delivery", "inbox"),
+        ("portal.runs.tasks.sweep", "inbox"),
         ("portal.catalogue.tasks.refresh_app", "tracking"),
     ],
 )

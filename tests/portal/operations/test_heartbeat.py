@@ -28,13 +28,16 @@ def test_beat_sends_every_lane_a_heartbeat_that_gets_old() -> None:
     entries = [entry for name, entry in beat.app.conf.beat_schedule.items() if name.startswith("heartbeat-")]
     assert {entry["options"]["queue"] for entry in entries} == set(settings.LANES)
     assert {entry["task"] for entry in entries} == {beat_heart.name}
-    assert all(entry["options"]["expires"] <= 30 and entry["schedule"] <= 15 for entry in entries)
+    assert all(
+        entry["options"]["expires"] <= 30 + settings.CLOCKS_DIFFER_SECONDS and entry["schedule"] <= 15
+        for entry in entries
+    )
 
 
 def test_heartbeat_waits_in_its_queue_until_a_worker_finishes_it() -> None:
     beat_heart.apply_async(queue="media")
     state = broker.broker_state()
-    assert state.queued == {"interactive": 0, "tracking": 0, "batch": 0, "media": 1}
+    assert state.queued == dict.fromkeys(settings.LANES, 0) | {"media": 1}
     assert state.idle_seconds["media"] is None
     with start_worker(app, perform_ping_check=False, queues=["media"], pool="solo"):
         deadline = time.monotonic() + 10

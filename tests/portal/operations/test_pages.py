@@ -66,7 +66,7 @@ def test_overview_shows_the_four_numbers_and_every_dependency(desk: Client, held
     assert "3 h 0 min" in page
     for words in ("Database", "Redis", "Workers", "Lamina", "Disk", "Every lane works"):
         assert words in page
-    for lane in ("interactive", "tracking", "batch", "media"):
+    for lane in ("interactive", "inbox", "tracking", "batch", "media"):
         assert f"<strong>{lane}</strong>" in page
     assert "runs without an answer: 1" in page
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
@@ -93,7 +94,7 @@ def test_silent_lane_is_named_with_how_to_start_it(check: Check) -> None:
 
 def test_beat_is_named_when_no_lane_works_and_nothing_is_queued(check: Check) -> None:
     with broker.connect() as redis:
-        redis.delete(broker.WORKED_KEY)
+        redis.delete(broker.WORKED_KEY, *(name for lane in settings.LANES for name in broker._lists_of(lane)))
     assert "start beat" in wrong(check)["workers"]
 
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 from lamina_integration import Page, RunSummary
 from lamina_integration.sandbox import Sandbox
 from portal.runs import reconcile, submit
+from portal.runs.lanes import runs_to_send
 from portal.runs.models import Attempt, Run
 from portal.runs.states import Status
 
@@ -26,10 +27,10 @@ def age(run: Run, **by: float) -> None:
 
 
 def test_waiting_run_whose_message_was_lost_is_found(run: Run) -> None:
-    assert reconcile.runs_to_send() == []
+    assert runs_to_send() == []
     age(run, seconds=10)
-    assert reconcile.runs_to_send() == [run.pk]
-    assert reconcile.runs_to_send() == [], "it is left alone for a moment"
+    assert runs_to_send() == [(run.pk, "interactive")]
+    assert runs_to_send() == [], "it is left alone for a moment"
 
 
 def test_worker_lost_before_the_request_left_sends_again(run: Run, lamina: Sandbox) -> None:

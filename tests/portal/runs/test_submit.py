@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from lamina_integration import App as LaminaApp
 from lamina_integration.sandbox import Sandbox
@@ -92,6 +93,20 @@ def test_lost_answer_leaves_the_run_unconfirmed_and_is_never_sent_again(run: Run
     assert len(starts(lamina)) == 1
 
 
+def come_back(run: Run) -> None:
+    """Let the time pass that a run was put off for."""
+    Run.objects.filter(pk=run.pk).update(not_before=timezone.now(), next_at=timezone.now())
+
+
+def test_message_that_comes_early_sends_nothing(run: Run, lamina: Sandbox) -> None:
+    lamina.set(rate_limited=1.0, rate_limited_seconds=7)
+    send(run.pk)
+    lamina.set(rate_limited=0.0)
+    send(run.pk)
+    assert run.attempts.count() == 1
+    assert starts(lamina) == []
+
+
 def test_lamina_being_down_makes_the_run_wait(run: Run, lamina: Sandbox, settings: object) -> None:
     settings.LAMINA_BASE_URL = "http://127.0.0.1:9"
     send(run.pk)
@@ -99,6 +114,7 @@ def test_lamina_being_down_makes_the_run_wait(run: Run, lamina: Sandbox, setting
     assert run.status == Status.WAITING
     assert run.sent_at is None
     settings.LAMINA_BASE_URL = lamina.url
+    come_back(run)
     send(run.pk)
     run.refresh_from_db()
     assert run.lamina_run_id
@@ -212,6 +228,7 @@ def test_fault_of_ours_makes_the_run_wait_and_at_last_fail_with_nothing_spent(
     run.refresh_from_db()
     assert run.status == Status.WAITING
     monkeypatch.setattr(submitting, "MOST_TRIES", 2)
+    come_back(run)
     send(run.pk)
     run.refresh_from_db()
     assert (run.status, run.error_code) == (Status.FAILED, "ours")
