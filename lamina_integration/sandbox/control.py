@@ -7,6 +7,7 @@ the stand-in listens on loopback.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from starlette.requests import Request
@@ -61,8 +62,9 @@ async def apps(request: Request) -> Response:
 
 
 async def ledger(request: Request) -> Response:
-    """Return everything the stand-in was asked and did."""
-    return JSONResponse(world_of(request).as_ledger())
+    """Return everything the stand-in was asked and did, or `?last=` so many of each kind."""
+    text = request.query_params.get("last", "")
+    return JSONResponse(world_of(request).as_ledger(int(text) if re.fullmatch("[0-9]{1,9}", text) else None))
 
 
 async def reset(request: Request) -> Response:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 RECENT = 2000
+T = TypeVar("T")
 
 
 class Ledger:
@@ -48,22 +49,26 @@ class Ledger:
         self._counts[method, route, status] += 1
         self._recent.append({"method": method, "path": path, "status": status, "key": key, "time": time})
 
-    @property
-    def requests(self) -> dict[str, Any]:
+    def requests(self, last: int | None = None) -> dict[str, Any]:
         """Return how often each kind of request came and how it was answered, and the latest of them."""
         counts = [
             {"method": method, "path": route, "status": status, "count": count}
             for (method, route, status), count in sorted(self._counts.items())
         ]
-        return {"total": self._counts.total(), "counts": counts, "recent": list(self._recent)}
+        return {"total": self._counts.total(), "counts": counts, "recent": latest(list(self._recent), last)}
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the whole ledger, ready for JSON."""
+    def as_dict(self, last: int | None = None) -> dict[str, Any]:
+        """Return the ledger, ready for JSON: all of it, or the last so many of each kind."""
         return {
-            "starts": self.starts,
-            "requests": self.requests,
-            "deliveries": self.deliveries,
-            "uploads": self.uploads,
-            "fetches": self.fetches,
-            "charges": self.charges,
+            "starts": latest(self.starts, last),
+            "requests": self.requests(last),
+            "deliveries": latest(self.deliveries, last),
+            "uploads": latest(self.uploads, last),
+            "fetches": latest(self.fetches, last),
+            "charges": latest(self.charges, last),
         }
+
+
+def latest(entries: list[T], last: int | None) -> list[T]:
+    """Return the last so many entries, or all."""
+    return entries if last is None else entries[max(0, len(entries) - last) :]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any
 
 from lamina_integration.sandbox.times import iso, read
@@ -148,6 +149,7 @@ class Runs:
 
     def __init__(self) -> None:
         self._runs: dict[str, Run] = {}
+        self._listed: dict[tuple[str, str], list[Run]] = {}
         self._changes: dict[str, asyncio.Event] = {}
 
     def __len__(self) -> int:
@@ -159,6 +161,7 @@ class Runs:
     def add(self, run: Run) -> None:
         """Take in a new run."""
         self._runs[run.run_id] = run
+        self._listed.setdefault((run.workspace, run.kind), []).append(run)
 
     def find(self, run_id: str, *, workspace: str | None = None, kind: str | None = None) -> Run | None:
         """Return a run; of another workspace or kind it is as if it were not there."""
@@ -177,16 +180,14 @@ class Runs:
         kinds: Collection[str] = ("app", "freestyle"),
     ) -> list[Run]:
         """Return a workspace's runs that match, the newest first."""
-        after = read(since) if since else None
-        found = []
-        for run in reversed(self._runs.values()):
-            if run.workspace != workspace or run.kind not in kinds:
-                continue
-            if (status and run.status != status) or (app_id and run.app_id != app_id):
-                continue
-            if after and (created := read(run.created_at)) and created <= after:
-                continue
-            found.append(run)
+        found = [run for kind in kinds for run in reversed(self._listed.get((workspace, kind), []))]
+        if len(kinds) > 1:
+            found.sort(key=lambda run: run.created_at, reverse=True)
+        if moment := read(since) if since else None:
+            after = iso(moment)  # texts of one form compare as the moments do, and faster
+            found = list(takewhile(lambda run: run.created_at > after, found))
+        if status or app_id:
+            found = [run for run in found if status in (None, run.status) and app_id in (None, run.app_id)]
         return found
 
     def changed(self, run: Run) -> None:

@@ -19,7 +19,7 @@ from lamina_integration.sandbox.clock import Clock
 from lamina_integration.sandbox.courier import Courier
 from lamina_integration.sandbox.keeping import Keeper
 from lamina_integration.sandbox.knobs import Dice
-from lamina_integration.sandbox.ledger import Ledger
+from lamina_integration.sandbox.ledger import Ledger, latest
 from lamina_integration.sandbox.limits import Windows
 from lamina_integration.sandbox.media.make import sample
 from lamina_integration.sandbox.player import Player
@@ -162,15 +162,16 @@ class World:
             if not run.is_terminal:
                 self.player.play(run)
 
-    def as_ledger(self) -> dict[str, Any]:
-        """Return the ledger with how every run and every workspace's credits stand."""
-        return self.ledger.as_dict() | {
+    def as_ledger(self, last: int | None = None) -> dict[str, Any]:
+        """Return the ledger with how every run (or the last so many) and every workspace's credits stand."""
+        return self.ledger.as_dict(last) | {
             "runs": [
                 run.as_summary()
-                | {"workspace": run.workspace, "kind": run.kind, "spent": run.spent}
+                | {"workspace": run.workspace, "kind": run.kind, "spent": run.spent, "webhook": run.webhook}
                 | {"outputs": [output.as_wire() for output in run.outputs]}
-                for run in self.runs
+                for run in latest(list(self.runs), last)
             ],
+            "totals": {"runs": len(self.runs), "deliveries": len(self.ledger.deliveries)},
             "credits": {
                 slug: {"balance": workspace.balance, "earned": workspace.earned, "spent": workspace.spent}
                 for slug, workspace in self.accounts.workspaces.items()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -17,12 +17,15 @@ def data(payload: Any, *, status: int = 200) -> JSONResponse:
     return JSONResponse({"data": payload}, status_code=status)
 
 
-def page(items: Sequence[Any], request: Request) -> JSONResponse:
-    """Return the slice of a list that a query asks for, with its place in the whole."""
+T = TypeVar("T")
+
+
+def page(items: Sequence[T], request: Request, show: Callable[[T], Any]) -> JSONResponse:
+    """Return the slice of a list that a query asks for, with its place in the whole; only the slice is shown."""
     limit = whole_number(request, "limit", default=25, low=1, high=100)
     offset = whole_number(request, "offset", default=0, low=0, high=10**9)
     pagination = {"total": len(items), "limit": limit, "offset": offset}
-    return JSONResponse({"data": list(items[offset : offset + limit]), "pagination": pagination})
+    return JSONResponse({"data": [show(item) for item in items[offset : offset + limit]], "pagination": pagination})
 
 
 def whole_number(request: Request, name: str, *, default: int, low: int, high: int) -> int:

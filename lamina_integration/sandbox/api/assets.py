@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import lru_cache
 from typing import Any
 
 from starlette.requests import Request
@@ -45,9 +46,14 @@ async def list_assets(request: Request) -> Response:
     kind, run_id = query.get("outputType") or None, query.get("runId") or None
     if kind and kind not in (*MEDIA_TYPES, "text"):
         raise invalid("Invalid query", problem("outputType", "invalid_option", "outputType is not one there is."))
-    runs = [run for run in world_of(request).runs.newest(workspace=slug) if run_id in (None, run.run_id)]
-    made = [_made(run, output) for run in runs for output in run.outputs if output.status == "completed"]
-    return page([asset for asset in made if kind in (None, asset["outputType"])], request)
+    made = [
+        (run, output)
+        for run in world_of(request).runs.newest(workspace=slug)
+        if run_id in (None, run.run_id)
+        for output in run.outputs
+        if output.status == "completed" and kind in (None, output.type)
+    ]
+    return page(made, request, lambda each: _made(*each))
 
 
 async def get_asset(request: Request) -> Response:
@@ -55,19 +61,20 @@ async def get_asset(request: Request) -> Response:
     asset_id = request.path_params["asset_id"]
     for run in world_of(request).runs.newest(workspace=caller_of(request).workspace.slug):
         for output in run.outputs:
-            if output.status == "completed" and _asset_id(run, output) == asset_id:
+            if output.status == "completed" and _asset_id(run.run_id, output.node_id) == asset_id:
                 return data(_made(run, output))
     raise not_found("Asset")
 
 
-def _asset_id(run: Run, output: Output) -> str:
-    return str(uuid.uuid5(NAMESPACE, f"{run.run_id}:{output.node_id}"))
+@lru_cache(maxsize=100_000)  # one asset is looked for among all
+def _asset_id(run_id: str, node_id: str) -> str:
+    return str(uuid.uuid5(NAMESPACE, f"{run_id}:{node_id}"))
 
 
 def _made(run: Run, output: Output) -> dict[str, Any]:
     is_text = output.type == "text"
     return {
-        "id": _asset_id(run, output),
+        "id": _asset_id(run.run_id, output.node_id),
         "runId": run.run_id,
         "nodeLabel": output.label,
         "outputType": output.type,

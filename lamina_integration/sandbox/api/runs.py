@@ -85,7 +85,7 @@ async def list_runs(request: Request) -> Response:
         since=since.replace(" ", "+") if since else None,
         kinds=("app",),
     )
-    return page([as_asked(run.as_summary(), world_of(request).knobs.legacy) for run in found], request)
+    return page(found, request, lambda run: as_asked(run.as_summary(), world_of(request).knobs.legacy))
 
 
 async def get_run(request: Request) -> Response:

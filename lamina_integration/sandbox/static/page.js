@@ -16,8 +16,9 @@ function cell(row, text, name) {
   return made;
 }
 
-function button(label, act) {
+function button(label, act, run) {
   const made = Object.assign(document.createElement("button"), { type: "button", textContent: label });
+  made.setAttribute("aria-label", `${label} run ${run.runId.slice(0, 8)}`);
   made.addEventListener("click", async () => { await act(); await draw(); });
   return made;
 }
@@ -26,10 +27,32 @@ function post(path, body) {
   return ask(path, { method: "POST", body: body || "{}" });
 }
 
-function fill(id, items, write) {
+// Draws the newest first. A row that has not changed stays in its place: drawn anew, its button would lose the
+// focus, and the click that is under way.
+function fill(id, items, keyOf, write) {
   const body = document.querySelector(`#${id} tbody`);
-  body.replaceChildren();
-  for (const item of items.slice(-SHOWN).reverse()) write(body.insertRow(), item);
+  const rows = new Map([...body.rows].map((row) => [row.dataset.key, row]));
+  let next = body.firstElementChild;
+  for (let place = items.length - 1; place >= 0; place--) {
+    const key = String(keyOf(items[place], place));
+    const text = JSON.stringify(items[place]);
+    let row = rows.get(key);
+    if (row === undefined || row.dataset.text !== text) {
+      const made = document.createElement("tr");
+      Object.assign(made.dataset, { key, text });
+      write(made, items[place]);
+      if (row === next && row) next = made;
+      if (row) row.replaceWith(made);
+      row = made;
+    }
+    if (row === next) next = next.nextElementSibling;
+    else body.insertBefore(row, next);
+  }
+  while (next) {
+    const after = next.nextElementSibling;
+    next.remove();
+    next = after;
+  }
 }
 
 function drawRun(names) {
@@ -38,10 +61,13 @@ function drawRun(names) {
     cell(row, names.get(run.workflowId) || run.workflowId);
     const status = cell(row, run.errorMessage ? `${run.status}: ${run.errorMessage}` : run.status);
     status.dataset.status = run.status;
+    const verbs = ENDED.has(run.status) ? [] : ["complete", "fail", "cancel"];
+    if (run.webhook) verbs.push("redeliver");
+    const play = cell(row, "");
+    play.className = "bar";
+    play.append(...verbs.map((verb) => button(verb, () => post(`/_sandbox/runs/${run.runId}/${verb}`), run)));
     cell(row, run.spent);
     cell(row, run.runId, "code");
-    const verbs = ENDED.has(run.status) ? ["redeliver"] : ["complete", "fail", "cancel", "redeliver"];
-    cell(row, "").append(...verbs.map((verb) => button(verb, () => post(`/_sandbox/runs/${run.runId}/${verb}`))));
   };
 }
 
@@ -53,7 +79,9 @@ function drawDelivery(row, delivery) {
 
 function drawKnobs(knobs) {
   const form = document.querySelector("#knobs");
-  if (form.contains(document.activeElement)) return;
+  const text = JSON.stringify(knobs);
+  if (form.contains(document.activeElement) || form.dataset.text === text) return;
+  form.dataset.text = text;
   form.replaceChildren(...Object.entries(knobs).map(([name, value]) => {
     const label = Object.assign(document.createElement("label"), { textContent: name.replaceAll("_", " ") });
     const isFlag = typeof value === "boolean";
@@ -78,19 +106,32 @@ async function turn(input, isText) {
   input.reportValidity();
 }
 
+function say(text) {
+  const summary = document.querySelector("#summary");
+  if (summary.textContent !== text) summary.textContent = text;  // or it would be read out every two seconds
+}
+
+function counted(number, name) {
+  return `${number} ${number === 1 ? name : name === "delivery" ? "deliveries" : `${name}s`}`;
+}
+
 async function draw() {
   try {
-    const [ledger, knobs, offered] = await Promise.all(["ledger", "knobs", "apps"].map((name) => ask(`/_sandbox/${name}`)));
+    const paths = [`ledger?last=${SHOWN}`, "knobs", "apps"];
+    const [ledger, knobs, offered] = await Promise.all(paths.map((path) => ask(`/_sandbox/${path}`)));
     const credits = Object.entries(ledger.credits).map(([slug, each]) => `${slug}: ${each.balance} credits`).join(", ");
-    document.querySelector("#summary").textContent =
-      `${ledger.runs.length} runs, ${ledger.requests.total} requests, ${ledger.deliveries.length} deliveries. ${credits}.`;
-    fill("runs", ledger.runs, drawRun(new Map(offered.map((app) => [app.appId, app.name]))));
-    fill("deliveries", ledger.deliveries, drawDelivery);
-    document.querySelector("#apps").replaceChildren(...offered.map((app) =>
-      Object.assign(document.createElement("li"), { textContent: `${app.name} (${app.appId})` })));
+    const { runs, deliveries } = ledger.totals;
+    say(`${counted(runs, "run")}, ${counted(ledger.requests.total, "request")}, ${counted(deliveries, "delivery")}. ${credits}.`);
+    fill("runs", ledger.runs, (run) => run.runId, drawRun(new Map(offered.map((app) => [app.appId, app.name]))));
+    fill("deliveries", ledger.deliveries, (_, place) => deliveries - ledger.deliveries.length + place, drawDelivery);
+    const apps = document.querySelector("#apps");
+    if (apps.childElementCount !== offered.length) {
+      apps.replaceChildren(...offered.map((app) =>
+        Object.assign(document.createElement("li"), { textContent: `${app.name} (${app.appId})` })));
+    }
     drawKnobs(knobs);
   } catch {
-    document.querySelector("#summary").textContent = "The stand-in does not answer.";
+    say("The stand-in does not answer.");
   }
 }
 

@@ -141,3 +141,12 @@ def test_ledger_tells_every_request_and_start(lamina: Sandbox, api: httpx.Client
     }
     assert {"method": "GET", "path": "/v1/runs/{id}", "status": 200, "count": 1} in ledger["requests"]["counts"]
     assert ledger["requests"]["total"] == 2
+
+
+def test_ledger_of_many_runs_can_be_had_in_part(lamina: Sandbox, api: httpx.Client) -> None:
+    runs = [started(api) for _ in range(5)]
+    part = httpx.get(f"{lamina.url}/_sandbox/ledger", params={"last": 2}).json()
+    assert [run["runId"] for run in part["runs"]] == [start["runId"] for start in part["starts"]] == runs[-2:]
+    assert len(part["requests"]["recent"]) == 2
+    assert (part["totals"]["runs"], part["requests"]["total"]) == (5, 5)
+    assert len(lamina.ledger()["runs"]) == 5

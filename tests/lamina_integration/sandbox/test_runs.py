@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from lamina_integration.sandbox import Sandbox
+from lamina_integration.sandbox.runs import Run
 from tests.lamina_integration.sandbox.conftest import (
     ALWAYS_FAILS,
     CARTOONIFY,
@@ -329,3 +330,15 @@ def test_person_can_play_lamina(lamina: Sandbox, api: httpx.Client) -> None:
     assert run_of(api, second)["errorMessage"] == "No"
     assert httpx.post(f"{lamina.url}/_sandbox/runs/{first}/juggle").status_code == 404
     assert httpx.post(f"{lamina.url}/_sandbox/runs/none/fail").status_code == 404
+
+
+def test_page_of_many_runs_looks_at_no_others(
+    lamina: Sandbox, api: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [started(api) for _ in range(30)]
+    shown: list[str] = []
+    as_summary = Run.as_summary
+    monkeypatch.setattr(Run, "as_summary", lambda run: shown.append(run.run_id) or as_summary(run))
+    listed = api.get("/v1/runs", params={"limit": 3, "offset": 2}).json()
+    assert shown == [run["runId"] for run in listed["data"]] == runs[-3:-6:-1]
+    assert listed["pagination"] == {"total": 30, "limit": 3, "offset": 2}
