@@ -198,6 +198,8 @@ CELERY_TASK_ROUTES = {
     "portal.runs.tasks.sweep": {"queue": "inbox"},
     "portal.runs.tasks.apply_delivery": {"queue": "inbox"},
     "portal.runs.tasks.copy_output": {"queue": "media"},
+    # Takes minutes, like copies of large files, and must not hold up what is quick.
+    "portal.runs.tasks.send_refinement": {"queue": "media"},
     "portal.*": {"queue": "tracking"},
 }
 LANES = ("interactive", "inbox", "tracking", "batch", "media")

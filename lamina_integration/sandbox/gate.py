@@ -30,7 +30,7 @@ logger.setLevel(logging.WARNING)  # within somebody else's process it is quiet; 
 
 TOO_MANY = "Too many requests from this IP, please try again in a minute"
 IDENTIFIER = re.compile(r"(?<=/)(?:[0-9a-f]{8}-[0-9a-f-]{27})(?=/|$)")
-START = re.compile(r"/v1/apps/[^/]+/runs|/v1/generate/(image|video)|/v1/content/(run|create)")
+SPENDS = re.compile(r"/v1/apps/[^/]+/runs|/v1/runs/[^/]+/feedback|/v1/generate/(image|video)|/v1/content/(run|create)")
 
 
 class Gate:
@@ -100,7 +100,7 @@ class Gate:
                 code="RESOURCE_UNAVAILABLE" if unavailable else "INTERNAL_ERROR",
                 message="Service temporarily unavailable" if unavailable else "Internal server error",
             )
-        if visit.is_start and dice.falls("lost_requests", knobs.lost_requests):
+        if visit.spends and dice.falls("lost_requests", knobs.lost_requests):
             raise ConnectionCut
         if dice.falls("garbled", knobs.garbled):
             page = Response("<html><body>Bad gateway</body></html>", media_type="text/html")
@@ -119,7 +119,7 @@ class Visit:
         self.request = Request(scope)
         self.request_id = str(uuid.uuid4())
         self.key = key_of(self.request)
-        self.is_start = scope["method"] == "POST" and bool(START.fullmatch(self.path))
+        self.spends = scope["method"] == "POST" and bool(SPENDS.fullmatch(self.path))
         self.allowance: Allowance | None = None
         self.status = 0
         self._send = send

@@ -43,7 +43,7 @@ class Knobs:
     garbled: float = _chance()  # an answer that is not JSON
     down: float = 0.0  # refuse connections for so many real seconds
     # starting
-    lost_answers: float = _chance()  # a start is accepted, then the connection is cut
+    lost_answers: float = _chance()  # a start or a refinement is done, then the connection is cut
     lost_requests: float = _chance()  # the connection is cut before anything is done
     slow_starts: float = 0.0  # real seconds between accepting a start and answering
     strict_text: bool = False  # numbers and booleans are not text

@@ -20,6 +20,7 @@ class Ledger:
         self.uploads: list[dict[str, Any]] = []
         self.fetches: list[dict[str, Any]] = []
         self.charges: list[dict[str, Any]] = []
+        self.refinements: list[dict[str, Any]] = []
         self._counts: Counter[tuple[str, str, int]] = Counter()
         self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT)
 
@@ -42,7 +43,13 @@ class Ledger:
                 return
 
     def _list(self, kind: str) -> list[dict[str, Any]]:
-        return {"start": self.starts, "delivery": self.deliveries, "upload": self.uploads, "charge": self.charges}[kind]
+        return {
+            "start": self.starts,
+            "delivery": self.deliveries,
+            "upload": self.uploads,
+            "charge": self.charges,
+            "refinement": self.refinements,
+        }[kind]
 
     def count_request(self, *, method: str, path: str, route: str, status: int, key: str | None, time: str) -> None:
         """Note one request; status 0 is one whose connection was cut."""
@@ -66,6 +73,7 @@ class Ledger:
             "uploads": latest(self.uploads, last),
             "fetches": latest(self.fetches, last),
             "charges": latest(self.charges, last),
+            "refinements": latest(self.refinements, last),
         }
 
 

@@ -27,6 +27,7 @@ logger = logging.getLogger("lamina.sandbox")
 
 OUT_OF_CREDITS = "Insufficient credits"
 QUEUED_SHARE = 0.15
+REFINED_SHARE = 0.5  # a refinement takes so much of the time of a whole run
 
 
 class Player:
@@ -122,8 +123,11 @@ class Player:
 
     async def refine(self, run: Run, feedback: str) -> list[Output]:
         """Make a completed run's outputs again with the feedback added; return those that are new."""
-        offered = self._world.find_offered(run)
+        world, offered = self._world, self._world.find_offered(run)
         run.feedback.append(feedback)
+        world.ledger.note("refinement", {"runId": run.run_id, "feedback": feedback, "time": iso()})
+        if offered and not world.knobs.manual:
+            await world.clock.until(world.clock.now + offered.seconds * REFINED_SHARE)
         renewed = []
         for output in run.outputs:
             if offered and output.status == "completed":

@@ -150,7 +150,7 @@ class World:
             return
         for record in self._keeper.read("asset"):
             self.assets.restore(record)
-        for name in ("start", "delivery", "upload", "charge"):
+        for name in ("start", "delivery", "upload", "charge", "refinement"):
             self.ledger.restore(name, self._keeper.read(name))
         for record in self._keeper.read("run"):
             run = restored(record)

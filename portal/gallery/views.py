@@ -75,7 +75,7 @@ def kept_outputs(request: MemberRequest) -> QuerySet[Output]:
     """Return what a person can have of this workspace: files that are ours, and texts."""
     ready = Q(media__isnull=False) | Q(kind=Kind.TEXT, status=OutputStatus.COMPLETED)
     outputs = Output.objects.filter(ready, run__workspace=request.workspace)
-    return outputs.select_related("media", "run__app", "run__pin__app", "run__created_by").order_by("-pk")
+    return outputs.select_related("media", "refinement", "run__app", "run__pin__app", "run__created_by").order_by("-pk")
 
 
 def with_workspace(request: MemberRequest, output: Output) -> Output:

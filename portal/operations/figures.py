@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
-from django.db.models import Count, Min, Sum
+from django.db.models import Count, F, Min, Sum
 from django.utils import timezone
 
 from portal.runs.models import Delivery, Move, Output, Run, Verdict
@@ -75,7 +75,7 @@ def webhook_lag_p95(since: datetime) -> float | None:
 
 def settled(since: datetime) -> dict[str, int]:
     """Return how many of the newest settled runs were settled by whose news."""
-    newest = Move.objects.filter(to__in=sorted(FINAL), at__gte=since).order_by("-at")
+    newest = Move.objects.filter(to__in=sorted(FINAL), at__gte=since).exclude(leaving=F("to")).order_by("-at")
     tellers = list(newest.values_list("told_by", flat=True)[:NEWEST])
     return {teller: tellers.count(teller) for teller in TELLERS}
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from portal.runs.models import Attempt, Delivery, Output, OutputStatus, Run, Verdict
+from portal.runs.refinements import Refinement, RefinementState
 from portal.runs.states import Status
 
 
@@ -34,6 +35,7 @@ def timeline(run: Run) -> list[Moment]:
     moments = [
         *_own(run),
         *_moves(run),
+        *(moment for refinement in run.refinements.select_related("asked_by") for moment in _refinement(refinement)),
         *(moment for attempt in run.attempts.all() for moment in _attempt(attempt)),
         *(moment for delivery in _deliveries(run) for moment in _delivery(delivery)),
         *(moment for output in run.outputs.select_related("media") for moment in _output(output)),
@@ -53,7 +55,11 @@ def _own(run: Run) -> Iterator[Moment]:
 def _moves(run: Run) -> Iterator[Moment]:
     for move in run.history.all():
         told_by = _("Told by %s.") % move.get_told_by_display()
-        yield Moment(move.at, move.get_to_display(), f"{told_by} {move.why}".strip(), TONES.get(Status(move.to), ""))
+        if move.leaving == move.to:
+            yield Moment(move.at, _("Noted"), f"{told_by} {move.why}".strip())
+        else:
+            tone = TONES.get(Status(move.to), "")
+            yield Moment(move.at, move.get_to_display(), f"{told_by} {move.why}".strip(), tone)
 
 
 def _attempt(attempt: Attempt) -> Iterator[Moment]:
@@ -62,6 +68,18 @@ def _attempt(attempt: Attempt) -> Iterator[Moment]:
         yield Moment(attempt.sent_at, _("Sent to Lamina"))
     if attempt.closed_at:
         yield Moment(attempt.closed_at, _("Attempt over"), attempt.outcome)
+
+
+def _refinement(refinement: Refinement) -> Iterator[Moment]:
+    by = _("By %s.") % refinement.asked_by if refinement.asked_by else ""
+    yield Moment(refinement.asked_at, _("Change asked for"), f"“{refinement.words}” {by}".strip())
+    if refinement.sent_at:
+        yield Moment(refinement.sent_at, _("Change sent to Lamina"))
+    if refinement.finished_at:
+        failed = refinement.state == RefinementState.FAILED
+        made = _("Outputs made anew: %d.") % refinement.changed
+        detail = refinement.outcome or f"{made} {refinement.summary}".strip()
+        yield Moment(refinement.finished_at, refinement.get_state_display(), detail, "bad" if failed else "good")
 
 
 def _deliveries(run: Run) -> list[Delivery]:
@@ -88,9 +106,10 @@ def _output(output: Output) -> Iterator[Moment]:
     name = str(output)
     if output.made_at:
         failed = output.status != OutputStatus.COMPLETED
+        version = f" ({output.version_text})" if output.version_text else ""
         yield Moment(
             output.made_at,
-            _("Output arrived: %s") % name,
+            _("Output arrived: %s") % name + version,
             output.error or output.copy_error,
             "bad" if failed else "warn" if output.copy_error else "",
         )

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.catalogue.models import App, PinnedApp, SchemaVersion
 from portal.media.models import Media
 from portal.runs import costs
+from portal.runs.refinements import Refinement
 from portal.runs.states import ACTIVE, FINAL, MOVES, REMOTE, Status, Teller
 from portal.workspaces.models import Membership, Workspace
 
@@ -101,6 +102,9 @@ class Run(models.Model):
         default=0, help_text=_("How often it went back to waiting after an attempt that Lamina certainly never got.")
     )
     checked_at = models.DateTimeField(null=True, help_text=_("When Lamina last told us its details."))
+    refinement = models.ForeignKey(
+        Refinement, models.SET_NULL, null=True, related_name="+", help_text=_("The latest one.")
+    )
     outputs_left_out = models.PositiveIntegerField(
         default=0, help_text=_("How many outputs Lamina lists beyond those that are kept.")
     )
@@ -267,6 +271,9 @@ class Output(models.Model):
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="outputs")
     position = models.PositiveSmallIntegerField()
+    version = models.PositiveSmallIntegerField(default=1, help_text=_("Grows with each refinement of this place."))
+    is_current = models.BooleanField(default=True, help_text=_("Whether nothing newer was made in its place."))
+    refinement = models.ForeignKey(Refinement, models.SET_NULL, null=True, related_name="outputs")
     lamina_id = models.CharField(max_length=200, blank=True)
     label = models.CharField(max_length=500, blank=True)
     kind = models.CharField(max_length=20, blank=True, help_text=_("image, video, audio or text; empty: not known."))
@@ -282,10 +289,15 @@ class Output(models.Model):
     copy_error = models.TextField(blank=True)
 
     class Meta:
-        ordering = ["position"]
+        ordering = ["position", "version"]
         verbose_name = _("output")
         verbose_name_plural = _("outputs")
-        constraints = [models.UniqueConstraint(fields=["run", "position"], name="one_output_per_position")]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "position", "version"], name="one_output_per_place_and_version"),
+            models.UniqueConstraint(
+                fields=["run", "position"], condition=Q(is_current=True), name="one_current_output_per_place"
+            ),
+        ]
         indexes = [
             models.Index(fields=["copy_next_at"], condition=Q(copy_next_at__isnull=False), name="output_to_copy"),
         ]
@@ -296,6 +308,14 @@ class Output(models.Model):
     def get_absolute_url(self) -> str:
         """Return the address of its own page in the gallery."""
         return reverse("gallery:detail", args=[self.run.workspace.slug, self.pk])
+
+    @property
+    def version_text(self) -> str:
+        """Return which version of several it is; empty when it is the only one."""
+        if self.version == 1 and self.is_current:
+            return ""
+        text = _("Version %d") if self.is_current else _("Version %d, earlier")
+        return text % self.version
 
     @property
     def is_ready(self) -> bool:

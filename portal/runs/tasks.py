@@ -11,7 +11,7 @@ from django.core.cache import cache
 
 from lamina_integration import LaminaError
 from portal.celery import app as celery
-from portal.runs import copies, inbox, lanes, reconcile, submit, track
+from portal.runs import copies, inbox, lanes, reconcile, refine, submit, track
 from portal.runs.leases import LEASE_SECONDS, renewed
 from portal.runs.models import Run, RunLane
 from portal.workspaces.slots import in_slot
@@ -59,6 +59,13 @@ def cancel_run(run_id: str) -> None:
 
 
 @celery.task
+def send_refinement(refinement_id: int, run_id: str) -> None:
+    """Ask Lamina for a change that a person wants; takes as long as Lamina works on it."""
+    refine.send(refinement_id)
+    after_news(uuid.UUID(run_id))
+
+
+@celery.task
 def apply_delivery(delivery_id: int, run_id: str) -> None:
     """Apply one stored delivery."""
     try:
@@ -94,6 +101,9 @@ def sweep() -> None:
     reconcile.release_lost_attempts()
     for run_id, lane in lanes.runs_to_send():
         nudge(send_batch_run if lane == RunLane.BATCH else send_run, str(run_id))
+    refine.release_lost()
+    for refinement_id, run_id in refine.due_to_send():
+        nudge(send_refinement, refinement_id, str(run_id))
     for run_id in reconcile.runs_to_cancel():
         nudge(cancel_run, str(run_id))
     for delivery_id, run_id in inbox.deliveries_to_apply():
@@ -111,7 +121,7 @@ def track_runs() -> None:
     try:
         with renewed(lambda: cache.touch(TRACKING_LOCK, LEASE_SECONDS)):
             reconcile.settle_unconfirmed()
-            for run_id in track.track_all():
+            for run_id in [*track.track_all(), *refine.settle_unconfirmed()]:
                 after_news(run_id)
     finally:
         if cache.get(TRACKING_LOCK) == mine:

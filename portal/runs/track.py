@@ -107,9 +107,14 @@ def _made(remote: RemoteRun) -> int:
     return sum(OUTPUT_STATUS_OF.get(output.status) == OutputStatus.COMPLETED for output in remote.outputs)
 
 
+def note(run: Run, told_by: str, why: str) -> None:
+    """Write something into the history that moves nothing."""
+    Move.objects.create(run=run, at=timezone.now(), leaving=run.status, to=run.status, told_by=told_by, why=why)
+
+
 def _put_on_record(run: Run, told_by: str, why: str) -> None:
     """Write something into the history that staff must see and that moves nothing."""
-    Move.objects.create(run=run, at=timezone.now(), leaving=run.status, to=run.status, told_by=told_by, why=why)
+    note(run, told_by, why)
     logger.error("run needs staff run=%s why=%s", run.reference, why)
 
 
@@ -172,7 +177,7 @@ def _place_for(remote: RemoteOutput, rows: list[Output], taken: set[str]) -> Out
     and an id given with the start's answer need not be the one given later.
     """
     free = [row for row in rows if row.lamina_id not in taken and row.status in OPEN]
-    by_id = (row for row in rows if row.lamina_id == remote.id)
+    by_id = (row for row in rows if row.lamina_id == remote.id and row.is_current)
     by_label = (row for row in free if row.label.casefold() == remote.label.casefold())
     unnamed = (row for row in free if not row.label)
     return next(by_id, None) or next(by_label, None) or next(unnamed, None)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.runs.views import create, pages
+from portal.runs.views import create, follow_up, pages
 
 app_name = "runs"
 urlpatterns = [
@@ -12,4 +12,6 @@ urlpatterns = [
     path("runs/<uuid:run_id>/", pages.detail, name="detail"),
     path("runs/<uuid:run_id>/progress/", pages.progress, name="progress"),
     path("runs/<uuid:run_id>/cancel/", pages.cancel, name="cancel"),
+    path("runs/<uuid:run_id>/again/", follow_up.again, name="again"),
+    path("runs/<uuid:run_id>/refine/", follow_up.refine, name="refine"),
 ]

@@ -4,6 +4,7 @@
 and asks for nothing: a polled page pays for every query many times.
 """
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -16,8 +17,9 @@ from django.utils.translation import ngettext
 
 from portal.media.models import Media
 from portal.runs.models import Output, OutputStatus, Run
+from portal.runs.refinement_words import RefinementScreen, refinement_cost, refinement_headline
 from portal.runs.states import ACTIVE, FINAL, Status
-from portal.runs.usual import usual_text
+from portal.runs.usual import credits_text, usual_text
 
 TONES = {
     Status.WAITING: "wait",
@@ -96,7 +98,9 @@ class RunScreen:
     def __init__(self, run: Run, outputs: list[Output], usual: tuple[int, int] | None = None) -> None:
         self.run = run
         ratio = wanted_ratio(run.inputs) or landed_ratio(outputs)
-        self.outputs = [OutputScreen(output, ratio) for output in outputs]
+        versions = [OutputScreen(output, ratio) for output in outputs]
+        self.outputs = [output for output in versions if output.is_current]
+        self.earlier = [output for output in versions if not output.is_current]
         self.usual = usual
         self.waiting_because = ""
 
@@ -108,6 +112,8 @@ class RunScreen:
         """Return the state in a word or two; with a count while it runs."""
         if self.status == Status.RUNNING and self.outputs_count > 1:
             return _("Running · %(done)d of %(all)d") % {"done": self.done_count, "all": self.outputs_count}
+        if self.is_refining:
+            return _("Being changed")
         if self.status == Status.COMPLETED and self.is_copying:
             return _("Copying to your gallery")
         return self.run.get_status_display()
@@ -115,6 +121,8 @@ class RunScreen:
     @property
     def tone(self) -> str:
         """Return wait, going, good, warn, bad or off."""
+        if self.is_refining:
+            return "warn" if self.refinement.state == "unconfirmed" else "going"
         return "going" if self.status == Status.COMPLETED and self.is_copying else TONES[Status(self.status)]
 
     @property
@@ -132,12 +140,22 @@ class RunScreen:
     @property
     def is_copying(self) -> bool:
         """Return whether something it made is on its way to us."""
-        return any(output.is_being_copied for output in self.outputs)
+        return any(output.is_being_copied for output in (*self.outputs, *self.earlier))
+
+    @property
+    def is_refining(self) -> bool:
+        """Return whether a change of what it made goes on."""
+        return bool(self.refinement_id) and self.status == Status.COMPLETED and self.refinement.is_open
+
+    @property
+    def can_be_refined(self) -> bool:
+        """Return whether a change can be asked for now."""
+        return self.status == Status.COMPLETED and bool(self.lamina_run_id) and not self.is_watched
 
     @property
     def is_watched(self) -> bool:
         """Return whether the page has something to wait for."""
-        return self.is_active or self.is_copying
+        return self.is_active or self.is_copying or self.is_refining
 
     @property
     def outputs_count(self) -> int:
@@ -195,6 +213,8 @@ class RunScreen:
                 return _("Lamina has accepted it and starts soon.")
             case Status.RUNNING:
                 return _("Lamina is working on it.")
+            case Status.COMPLETED if self.is_refining:
+                return refinement_headline(self.refinement)
             case Status.COMPLETED if self.is_copying:
                 return _("Everything is made; we are copying it to your gallery.")
             case Status.COMPLETED:
@@ -288,6 +308,34 @@ class RunScreen:
         if not self.pin or not self.pin.is_offered or self.status == Status.UNCONFIRMED:
             return ""
         return reverse("runs:create", args=[self.workspace.slug, self.pin.pk]) + f"?from={self.run.pk}"
+
+    @property
+    def can_run_again(self) -> bool:
+        """Return whether a run like it is worth starting as it is; one that has to be mended is not."""
+        return (
+            self.status in {Status.FAILED, Status.CANCELLED} and bool(self.edit_url) and self.error_code != "app_gone"
+        )
+
+    @property
+    def again_cost(self) -> str:
+        """Return what a run like it costs."""
+        cost = credits_text(self.app)
+        return _("Running it again costs %s.") % cost if cost else _("Running it again costs what any run costs.")
+
+    @property
+    def refine_cost(self) -> str:
+        """Return what a change costs, as far as anybody knows beforehand."""
+        return refinement_cost(self.app)
+
+    @property
+    def latest_change(self) -> RefinementScreen | None:
+        """Return the change asked for last."""
+        return RefinementScreen(self.refinement) if self.refinement_id and self.refinement else None
+
+    @property
+    def new_token(self) -> uuid.UUID:
+        """Return the token of a form that starts something, one for each time it is drawn."""
+        return uuid.uuid4()
 
     @property
     def steps(self) -> list[Step]:

@@ -23,6 +23,8 @@ MATRIX: dict[str, tuple[set[Role], str]] = {
     "runs:detail": (EVERYBODY, "get"),
     "runs:progress": (EVERYBODY, "get"),
     "runs:cancel": (CREATORS, "post"),
+    "runs:again": (CREATORS, "post"),
+    "runs:refine": (CREATORS, "post"),
     "gallery:list": (EVERYBODY, "get"),
     "gallery:detail": (EVERYBODY, "get"),
     "media:upload": ({Role.OWNER, Role.CREATOR, Role.MERCHANT}, "post"),
@@ -44,6 +46,8 @@ def things(member: Membership) -> dict[str, list[object]]:
         "runs:detail": [run.pk],
         "runs:progress": [run.pk],
         "runs:cancel": [run.pk],
+        "runs:again": [run.pk],
+        "runs:refine": [run.pk],
         "gallery:detail": [output.pk],
         "media:file": [media.pk, "thumb"],
     }

@@ -143,6 +143,8 @@ async def refine_run(request: Request) -> Response:
     if world.knobs.out_of_credits or workspace.balance < run.spent:
         raise Refusal(status=402, code=None, message=OUT_OF_CREDITS)
     renewed = await world.player.refine(run, feedback.strip())
+    if world.dice.falls("lost_refinements", world.knobs.lost_answers):
+        raise ConnectionCut
     return data(
         {
             "runId": run.run_id,

@@ -13,7 +13,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from portal.runs import submit, tasks
 from portal.runs.inputs_shown import inputs_shown
-from portal.runs.models import Output, Run
+from portal.runs.models import Move, Output, Run
+from portal.runs.refinement_words import RefinementScreen
 from portal.runs.states import ACTIVE, Status
 from portal.runs.usual import usual_ranges
 from portal.runs.words import RunScreen
@@ -21,7 +22,7 @@ from portal.workspaces.access import CREATORS, MemberRequest, member_required
 from portal.workspaces.tasks import nudge
 
 PER_PAGE = 25
-SHOWN_WITH_A_RUN = ("app", "pin__app", "created_by", "retry_of")
+SHOWN_WITH_A_RUN = ("app", "pin__app", "created_by", "retry_of", "refinement")
 STATES = {
     "active": ACTIVE,
     "done": {Status.COMPLETED},
@@ -34,7 +35,7 @@ STATES = {
 def run_list(request: MemberRequest) -> HttpResponse:
     """Show the workspace's runs, newest first; the list alone for its own poll."""
     state, mine = request.GET.get("state", ""), request.GET.get("mine") == "1"
-    runs = request.workspace.runs.select_related("app", "pin__app", "created_by").prefetch_related(
+    runs = request.workspace.runs.select_related("app", "pin__app", "created_by", "refinement").prefetch_related(
         Prefetch("outputs", Output.objects.select_related("media"))
     )
     if state in STATES:
@@ -62,18 +63,32 @@ def run_list(request: MemberRequest) -> HttpResponse:
 @member_required()
 def detail(request: MemberRequest, run_id: uuid.UUID) -> HttpResponse:
     """Show one run: how it stands, what it made, and what it was made from."""
+    return detail_page(request, run_id)
+
+
+def detail_page(request: MemberRequest, run_id: uuid.UUID, *, status: int = 200, **more: object) -> HttpResponse:
+    """Return a run's page; with `more` for its template, such as what is wrong with a change asked for."""
     run, context = progress_context(request, run_id)
     moves = list(run.history.all())
     if run.status == Status.WAITING and moves:
         run.waiting_because = moves[-1].why
     context |= {
         "inputs": inputs_shown(run.run),
-        "history": [{"at": move.at, "text": move.get_to_display(), "why": move.why} for move in moves],
+        "history": [history_line(move) for move in moves],
+        "refinements": [RefinementScreen(each) for each in run.run.refinements.select_related("asked_by")]
+        if run.refinement_id
+        else [],
         "followers": list(request.workspace.runs.filter(retry_of=run.run).only("pk", "reference", "workspace")),
     }
     for follower in context["followers"]:
         follower.workspace = request.workspace
-    return uncached(render(request, "runs/detail.html", context), None)
+    return uncached(render(request, "runs/detail.html", context | more, status=status), None)
+
+
+def history_line(move: Move) -> dict[str, object]:
+    """Return a line of the history; a note moves nothing and has its text alone."""
+    is_note = move.leaving == move.to
+    return {"at": move.at, "text": "" if is_note else move.get_to_display(), "why": move.why}
 
 
 @require_safe
@@ -103,7 +118,7 @@ def progress_context(request: MemberRequest, run_id: uuid.UUID) -> tuple[RunScre
 
     A run has at least one reserved output; the second query is for a run that staff emptied.
     """
-    rows = Output.objects.filter(run_id=run_id, run__workspace=request.workspace).order_by("position")
+    rows = Output.objects.filter(run_id=run_id, run__workspace=request.workspace).order_by("position", "version")
     outputs = list(rows.select_related("media", *(f"run__{name}" for name in SHOWN_WITH_A_RUN)))
     if outputs:
         run = outputs[0].run

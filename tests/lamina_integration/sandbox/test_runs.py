@@ -342,3 +342,13 @@ def test_page_of_many_runs_looks_at_no_others(
     listed = api.get("/v1/runs", params={"limit": 3, "offset": 2}).json()
     assert shown == [run["runId"] for run in listed["data"]] == runs[-3:-6:-1]
     assert listed["pagination"] == {"total": 30, "limit": 3, "offset": 2}
+
+
+def test_feedback_whose_answer_is_lost_has_been_done_all_the_same(lamina: Sandbox, api: httpx.Client) -> None:
+    run_id = started(api)
+    lamina.finish()
+    lamina.set(lost_answers=1.0)
+    with pytest.raises(httpx.RemoteProtocolError):
+        api.post(f"/v1/runs/{run_id}/feedback", json={"feedback": "Warmer"})
+    assert [(each["runId"], each["feedback"]) for each in lamina.ledger()["refinements"]] == [(run_id, "Warmer")]
+    assert lamina.ledger()["credits"]["example-shop"]["spent"] == 14

@@ -1,0 +1,64 @@
+"""What comes after a run: the same once more, or a change of what it made."""
+
+import uuid
+from functools import partial
+
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from portal.runs import tasks
+from portal.runs.models import Run
+from portal.runs.refine import RefinementRefused, ask
+from portal.runs.submit import submit
+from portal.runs.views.pages import detail_page, screen
+from portal.workspaces.access import CREATORS, MemberRequest, member_required
+from portal.workspaces.tasks import nudge
+
+
+@require_POST
+@member_required(*CREATORS)
+def again(request: MemberRequest, run_id: uuid.UUID) -> HttpResponse:
+    """Start a run like this one, with everything kept; the same press again leads to the same run."""
+    source = get_object_or_404(request.workspace.runs.select_related("app", "pin__app__schema"), pk=run_id)
+    token = token_of(request)
+    if token is None or not screen(request, source, [], None).can_run_again:
+        return redirect(source)
+    run = submit(
+        member=request.member,
+        pin=source.pin,
+        schema=source.pin.app.schema,
+        inputs=source.inputs,
+        outputs_wanted=source.outputs_wanted,
+        token=token,
+        retry_of=source,
+    )
+    transaction.on_commit(partial(nudge, tasks.send_run, str(run.pk)))
+    return redirect(run)
+
+
+@require_POST
+@member_required(*CREATORS)
+def refine(request: MemberRequest, run_id: uuid.UUID) -> HttpResponse:
+    """Ask for a change of what a run made; what is refused comes back with its words."""
+    run: Run = get_object_or_404(request.workspace.runs, pk=run_id)
+    run.workspace = request.workspace
+    words, token = request.POST.get("words", ""), token_of(request)
+    try:
+        if token is None:
+            raise RefinementRefused(_("This page was too old. Look at your words and send them again."))
+        refinement = ask(member=request.member, run=run, words=words, token=token)
+    except RefinementRefused as refused:
+        return detail_page(request, run_id, status=422, refine_words=words, refine_error=str(refused))
+    transaction.on_commit(partial(nudge, tasks.send_refinement, refinement.pk, str(run.pk)))
+    return redirect(run)
+
+
+def token_of(request: MemberRequest) -> uuid.UUID | None:
+    """Return the form's token, or None where there is none."""
+    try:
+        return uuid.UUID(request.POST.get("token", ""))
+    except ValueError:
+        return None
