@@ -30,13 +30,15 @@ from lamina_integration import (
     RemoteRun,
 )
 from lamina_integration.wire import Refinement as LaminaRefinement
+from portal.runs import costs
 from portal.runs.leases import LEASE_SECONDS, renewed
 from portal.runs.models import Output, OutputStatus, Run
 from portal.runs.refinements import OPEN_REFINEMENTS, Refinement, RefinementState
 from portal.runs.states import Status, Teller
 from portal.runs.track import MOST_OUTPUTS, note
+from portal.workspaces import budgets
 from portal.workspaces.lamina import client_for
-from portal.workspaces.models import Membership, User
+from portal.workspaces.models import LineKind, Membership, User
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +57,10 @@ class RefinementRefused(Exception):
 
 
 def ask(*, member: Membership, run: Run, words: str, token: uuid.UUID) -> Refinement:
-    """Record a wish, once for each form token; a worker sends it. Raises RefinementRefused."""
+    """Record a wish, once for each form token; a worker sends it.
+
+    Raises RefinementRefused, and SpendingRefused when the budget has no room for what it may cost.
+    """
     words = words.replace("\r\n", "\n").replace("\x00", "").strip()
     if known := run.refinements.filter(token=token).first():
         return known
@@ -66,7 +71,7 @@ def ask(*, member: Membership, run: Run, words: str, token: uuid.UUID) -> Refine
     now = timezone.now()
     try:
         with transaction.atomic():
-            run = Run.objects.select_for_update(of=("self",)).get(pk=run.pk)
+            run = Run.objects.select_for_update(of=("self",)).select_related("app", "workspace").get(pk=run.pk)
             _check_can_be_refined(run)
             refinement = run.refinements.create(
                 token=token, words=words, asked_by=member.user, next_at=now + timedelta(seconds=NUDGE_GRACE_SECONDS)
@@ -74,12 +79,27 @@ def ask(*, member: Membership, run: Run, words: str, token: uuid.UUID) -> Refine
             Run.objects.filter(pk=run.pk).update(refinement=refinement)
             note(run, Teller.PERSON, _("A change was asked for: “%s”") % words[:300])
             run.touch()
+            # Last, because it locks the month for everybody until the commit.
+            budgets.hold(
+                workspace=run.workspace,
+                key=_line_of(refinement),
+                price=costs.price_of(run.app, outputs=run.outputs.filter(is_current=True).count()),
+                run_id=run.pk,
+                reference=run.reference,
+                what=run.title,
+                kind=LineKind.REFINEMENT,
+            )
     except IntegrityError:
         # The same form came twice at once, or somebody else asks for a change at this moment.
         if known := run.refinements.filter(token=token).first():
             return known
         raise RefinementRefused(_("A change is being made already. Ask for the next one when it is done.")) from None
     return refinement
+
+
+def _line_of(refinement: Refinement) -> uuid.UUID:
+    """Return the key of its line in the budget's ledger."""
+    return uuid.uuid5(refinement.run_id, str(refinement.token))
 
 
 def _check_can_be_refined(run: Run) -> None:
@@ -115,6 +135,9 @@ def claim(refinement_id: int) -> Refinement | None:
 def _call(refinement: Refinement) -> LaminaRefinement | None:
     """Ask Lamina, and record every way in which that can go wrong; None when there is nothing to take."""
     run = refinement.run
+    if stop := budgets.find_stop(run.workspace):
+        _give_back(refinement, LONGEST_PAUSE_SECONDS, _("Staff have stopped spending for now (%s).") % stop.why)
+        return None
     try:
         with client_for(run.workspace, lane=Lane.INTERACTIVE) as client:
             if not _mark_sent(refinement):
@@ -129,13 +152,13 @@ def _call(refinement: Refinement) -> LaminaRefinement | None:
             _give_back(refinement, _pause(refinement), _("Lamina cannot be reached; this waits and goes on."))
     except LaminaInsufficientCredits as error:
         why = _("The workspace has not enough credits for this change. Nothing was charged.")
-        _fail(refinement, why, code="insufficient_credits", log=str(error))
+        _fail(refinement, why, code="insufficient_credits", log=str(error), cost=0)
     except LaminaResponseError as error:
         if error.retryable and refinement.tries < MOST_TRIES:
             _give_back(refinement, _pause(refinement), str(error)[:300])
         else:
             why = _("Lamina did not take it: %s. Nothing was charged.") % str(error)[:300].rstrip(".")
-            _fail(refinement, why, code="refused", log=str(error))
+            _fail(refinement, why, code="refused", log=str(error), cost=0)
     except Exception as error:
         # A fault of ours while the request may be out: it is looked for like any other.
         logger.exception("refinement not sent run=%s", run.reference)
@@ -162,7 +185,7 @@ def take(refinement: Refinement, answer: LaminaRefinement) -> None:
     elif answer.status in {"failed", "cancelled"}:
         reason = answer.failure or _("Lamina gave no reason")
         why = _("Lamina could not make the change: %s. It does not say whether it charged.") % reason.rstrip(".")
-        _fail(refinement, why, code="failed", log=reason)
+        _fail(refinement, why, code="failed", log=reason, cost=0)
     else:
         news = [output for output in answer.outputs if output.id in refined or _is_other(refinement, output)]
         _finish(refinement, news, told_by=Teller.WORKER, summary=answer.summary)
@@ -195,6 +218,7 @@ def _finish(refinement: Refinement, news: Iterable[RemoteOutput], *, told_by: st
             changes["outcome"] = _("Lamina made nothing anew. It does not say whether it charged.")
         if not _close(refinement, State.DONE, **changes):
             return
+        budgets.settle(_line_of(refinement), made=len(usable))
         for output in usable[:MOST_OUTPUTS]:
             _add_version(run, refinement, output)
         made = ngettext("%d output was made anew.", "%d outputs were made anew.", len(usable)) % len(usable)
@@ -250,10 +274,20 @@ def _give_back(refinement: Refinement, seconds: float, why: str) -> None:
         refinement.run.touch()
 
 
-def _fail(refinement: Refinement, why: str, *, code: str, told_by: str = Teller.WORKER, log: str = "") -> bool:
+def _fail(
+    refinement: Refinement,
+    why: str,
+    *,
+    code: str,
+    told_by: str = Teller.WORKER,
+    log: str = "",
+    cost: int | None = None,
+) -> bool:
+    """Close a wish of which nothing came; `cost` 0 where it certainly cost nothing, else it counts as a whole."""
     with transaction.atomic():
         closed = _close(refinement, State.FAILED, outcome=why, outcome_code=code, finished_at=timezone.now())
         if closed:
+            budgets.settle(_line_of(refinement), made=cost)
             note(refinement.run, told_by, why)
             refinement.run.touch()
     logger.warning("refinement not made run=%s code=%s error=%s", refinement.run.reference, code, log)

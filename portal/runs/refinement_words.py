@@ -6,8 +6,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from portal.catalogue.models import App
+from portal.runs.costs import price_of
 from portal.runs.refinements import Refinement, RefinementState
-from portal.runs.usual import credits_text
+from portal.workspaces.words import price_text
 
 TONES = {
     RefinementState.WAITING: "wait",
@@ -63,5 +64,5 @@ class RefinementScreen:
 def refinement_cost(app: App) -> str:
     """Return what a change costs, as far as anybody knows beforehand."""
     told = _("Lamina does not say beforehand what this costs: it does part of the work again and charges for it.")
-    whole = credits_text(app)
+    whole = price_text(price_of(app))
     return told + " " + _("A whole run costs %s.") % whole if whole else told

@@ -16,10 +16,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from portal.media.models import Media
+from portal.runs import costs
 from portal.runs.models import Output, OutputStatus, Run
 from portal.runs.refinement_words import RefinementScreen, refinement_cost, refinement_headline
 from portal.runs.states import ACTIVE, FINAL, Status
-from portal.runs.usual import credits_text, usual_text
+from portal.runs.usual import usual_text
+from portal.workspaces.words import price_text
 
 TONES = {
     Status.WAITING: "wait",
@@ -313,13 +315,21 @@ class RunScreen:
     def can_run_again(self) -> bool:
         """Return whether a run like it is worth starting as it is; one that has to be mended is not."""
         return (
-            self.status in {Status.FAILED, Status.CANCELLED} and bool(self.edit_url) and self.error_code != "app_gone"
+            self.status in {Status.FAILED, Status.CANCELLED}
+            and bool(self.edit_url)
+            and self.error_code != "app_gone"
+            and not self.to_confirm
         )
+
+    @property
+    def to_confirm(self) -> int | None:
+        """Return the credits that have to be agreed to before another run; the form asks for that, a button cannot."""
+        return costs.to_confirm(self.app)
 
     @property
     def again_cost(self) -> str:
         """Return what a run like it costs."""
-        cost = credits_text(self.app)
+        cost = price_text(costs.price_of(self.app))
         return _("Running it again costs %s.") % cost if cost else _("Running it again costs what any run costs.")
 
     @property

@@ -3,19 +3,22 @@
 import uuid
 from functools import partial
 
+from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from portal.runs import tasks
+from portal.runs import costs, tasks
 from portal.runs.models import Run
 from portal.runs.refine import RefinementRefused, ask
 from portal.runs.submit import submit
 from portal.runs.views.pages import detail_page, screen
 from portal.workspaces.access import CREATORS, MemberRequest, member_required
+from portal.workspaces.budgets import SpendingRefused
 from portal.workspaces.tasks import nudge
+from portal.workspaces.words import refusal
 
 
 @require_POST
@@ -26,15 +29,19 @@ def again(request: MemberRequest, run_id: uuid.UUID) -> HttpResponse:
     token = token_of(request)
     if token is None or not screen(request, source, [], None).can_run_again:
         return redirect(source)
-    run = submit(
-        member=request.member,
-        pin=source.pin,
-        schema=source.pin.app.schema,
-        inputs=source.inputs,
-        outputs_wanted=source.outputs_wanted,
-        token=token,
-        retry_of=source,
-    )
+    try:
+        run = submit(
+            member=request.member,
+            pin=source.pin,
+            schema=source.pin.app.schema,
+            inputs=source.inputs,
+            outputs_wanted=source.outputs_wanted,
+            token=token,
+            retry_of=source,
+        )
+    except SpendingRefused as refused:
+        messages.error(request, refusal(refused))
+        return redirect(source)
     transaction.on_commit(partial(nudge, tasks.send_run, str(run.pk)))
     return redirect(run)
 
@@ -43,17 +50,26 @@ def again(request: MemberRequest, run_id: uuid.UUID) -> HttpResponse:
 @member_required(*CREATORS)
 def refine(request: MemberRequest, run_id: uuid.UUID) -> HttpResponse:
     """Ask for a change of what a run made; what is refused comes back with its words."""
-    run: Run = get_object_or_404(request.workspace.runs, pk=run_id)
+    run: Run = get_object_or_404(request.workspace.runs.select_related("app"), pk=run_id)
     run.workspace = request.workspace
     words, token = request.POST.get("words", ""), token_of(request)
     try:
         if token is None:
             raise RefinementRefused(_("This page was too old. Look at your words and send them again."))
+        if not is_confirmed(request, run):
+            raise RefinementRefused(_("Tick that so many credits may be spent."))
         refinement = ask(member=request.member, run=run, words=words, token=token)
-    except RefinementRefused as refused:
-        return detail_page(request, run_id, status=422, refine_words=words, refine_error=str(refused))
+    except (RefinementRefused, SpendingRefused) as refused:
+        error = refusal(refused) if isinstance(refused, SpendingRefused) else str(refused)
+        return detail_page(request, run_id, status=422, refine_words=words, refine_error=error)
     transaction.on_commit(partial(nudge, tasks.send_refinement, refinement.pk, str(run.pk)))
     return redirect(run)
+
+
+def is_confirmed(request: MemberRequest, run: Run) -> bool:
+    """Return whether the credits that have to be agreed to were, if there are any."""
+    wanted = costs.to_confirm(run.app)
+    return wanted is None or request.POST.get("confirmed") == str(wanted)
 
 
 def token_of(request: MemberRequest) -> uuid.UUID | None:

@@ -230,3 +230,39 @@ def test_text_beside_tall_pictures_gets_no_tall_box(run: Run) -> None:
     run.inputs = {"Aspect ratio": "9:16"}
     picture, text = Output(run=run, position=0, kind="image"), Output(run=run, position=1, kind="text")
     assert [output.ratio_name for output in RunScreen(run, [picture, text]).outputs] == ["9x16", "1x1"]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "offered"),
+    [
+        (Status.FAILED, "failed", {"again", "edit-open"}),
+        (Status.FAILED, "insufficient_credits", {"again", "edit-open"}),
+        (Status.FAILED, "app_gone", {"edit-open"}),
+        (Status.CANCELLED, "", {"again", "edit-open"}),
+        (Status.NEEDS_ATTENTION, "", {"edit-open"}),
+        (Status.COMPLETED, "", {"edit-open", "refine"}),
+        (Status.UNCONFIRMED, "", set()),
+    ],
+)
+def test_every_end_offers_what_helps(visitor: Client, run: Run, status: Status, code: str, offered: set[str]) -> None:
+    Run.objects.filter(pk=run.pk).update(status=status, error_code=code, lamina_run_id="remote")
+    run.outputs.update(status="cancelled")
+    page = visitor.get(run.get_absolute_url()).content.decode()
+    assert {name for name in ("again", "edit-open", "refine") if f'id="{name}"' in page} == offered
+
+
+def test_run_again_keeps_everything_and_is_one_linked_run(visitor: Client, run: Run) -> None:
+    Run.objects.filter(pk=run.pk).update(status=Status.FAILED, error_code="failed")
+    post = {"token": str(uuid.uuid4())}
+    addresses = {visitor.post(run.get_absolute_url() + "again/", post)["Location"] for _ in range(2)}
+    follower = Run.objects.get(retry_of=run)
+    assert addresses == {follower.get_absolute_url()}
+    assert (follower.inputs, follower.status) == (run.inputs, Status.WAITING)
+    assert run.reference in visitor.get(follower.get_absolute_url()).content.decode()
+    assert follower.reference in visitor.get(run.get_absolute_url()).content.decode()
+
+
+def test_going_run_is_never_started_again_by_a_press(visitor: Client, run: Run) -> None:
+    Run.objects.filter(pk=run.pk).update(status=Status.UNCONFIRMED)
+    visitor.post(run.get_absolute_url() + "again/", {"token": str(uuid.uuid4())})
+    assert Run.objects.count() == 1

@@ -17,7 +17,8 @@ from portal.runs.models import Output, Run
 from portal.runs.refinements import Refinement, RefinementState
 from portal.runs.states import Status, Teller
 from portal.runs.submit import send
-from portal.workspaces.models import Membership, User
+from portal.workspaces.budgets import stop_spending
+from portal.workspaces.models import LedgerLine, LineKind, LineState, Membership, User
 
 Ask = Callable[..., Refinement]
 
@@ -299,3 +300,41 @@ def test_gallery_has_every_version_with_its_number(ask: Ask, done: Run, visitor:
     page = visitor.get("/w/demo/gallery/").content.decode()
     assert "Version 2" in page
     assert "Version 1, earlier" in page
+
+
+def line(run: Run) -> LedgerLine:
+    return LedgerLine.objects.get(run_id=run.pk, kind=LineKind.REFINEMENT)
+
+
+def test_budget_holds_a_change_and_settles_it(ask: Ask, done: Run) -> None:
+    refinement = ask()
+    assert line(done).state == LineState.HELD
+    refine.send(refinement.pk)
+    assert (line(done).state, line(done).held) == (LineState.SETTLED, 0)
+    assert line(done).settled > 0
+
+
+def test_change_that_lamina_refused_counts_nothing(ask: Ask, done: Run, lamina: Sandbox) -> None:
+    lamina.set(out_of_credits=True)
+    refine.send(ask().pk)
+    assert (line(done).held, line(done).settled) == (0, 0)
+
+
+def test_change_that_does_not_fit_the_budget_comes_back_with_its_words(done: Run, visitor: Client) -> None:
+    done.workspace.monthly_budget = 0
+    done.workspace.save(update_fields=["monthly_budget"])
+    answer = visitor.post(done.get_absolute_url() + "refine/", {"token": str(uuid.uuid4()), "words": "Warmer"})
+    assert answer.status_code == 422
+    assert "budget" in answer.content.decode()
+    assert "Warmer</textarea>" in answer.content.decode()
+    assert not Refinement.objects.exists()
+
+
+def test_stopped_spending_keeps_a_change_waiting(ask: Ask, done: Run, lamina: Sandbox, staff: User) -> None:
+    refinement = ask()
+    stop_spending(workspace=None, why="a check", by=staff)
+    refine.send(refinement.pk)
+    refinement.refresh_from_db()
+    assert (refinement.state, refinement.sent_at) == (RefinementState.WAITING, None)
+    assert "a check" in refinement.outcome
+    assert asked_of(lamina) == []
