@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('media', '0003_library_index'),
-        ('runs', '0004_outputs_left_out'),
+        ('runs', '0005_lanes'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
