@@ -8,6 +8,8 @@ from portal.runs.models import Output, OutputStatus
 
 RATIOS = {"1x1": 1.0, "4x5": 0.8, "3x4": 0.75, "4x3": 4 / 3, "9x16": 9 / 16, "16x9": 16 / 9}
 RATIO_OF_KIND = {"video": 16 / 9}
+# What has no shape of its own is not made as tall as the pictures beside it.
+SHAPELESS = frozenset({"text", "audio"})
 
 
 class OutputScreen:

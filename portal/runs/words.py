@@ -35,8 +35,6 @@ TONES = {
     Status.FAILED: "bad",
     Status.CANCELLED: "off",
 }
-# What has no shape of its own is not made as tall as the pictures beside it.
-SHAPELESS = frozenset({"text", "audio"})
 
 
 @dataclass(frozen=True, slots=True)
