@@ -7,12 +7,22 @@ production, and nothing here knows Django.
 
     python -m lamina_integration.sandbox --help
 
+Beside what the client needs it wants Starlette and uvicorn, Pillow for its pictures and PyAV for its films:
+
+    pip install starlette uvicorn Pillow av
+
     with Sandbox(speed=50, webhooks=True) as lamina:
         LaminaClient(base_url=lamina.url, api_key=lamina.api_key)
 """
 
 from __future__ import annotations
 
-from lamina_integration.sandbox.embedded import Sandbox
+try:
+    from lamina_integration.sandbox.embedded import Sandbox
+except ModuleNotFoundError as error:
+    if (error.name or "").partition(".")[0] not in ("starlette", "uvicorn"):
+        raise
+    needed = f"the stand-in needs {error.name}: pip install starlette uvicorn Pillow av"
+    raise ModuleNotFoundError(needed, name=error.name) from None
 
 __all__ = ["Sandbox"]

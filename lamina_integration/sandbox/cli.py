@@ -8,6 +8,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from lamina_integration.sandbox.knobs import CHOICES, PROBABILITY, KnobError, Kn
 from lamina_integration.sandbox.scenario import ScenarioError
 from lamina_integration.sandbox.server import Server
 from lamina_integration.sandbox.settings import DEFAULT_KEY, Settings
+
+# What makes the media is only loaded by the process that makes them, which would be late to find it missing.
+MAKERS = {"PIL": "Pillow", "av": "av"}
 
 EPILOG = """\
 Every knob may also be turned while it runs: PATCH /_sandbox/knobs with a JSON object.
@@ -28,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the stand-in until it is stopped; return the exit status."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    if missing := [package for module, package in MAKERS.items() if find_spec(module) is None]:
+        return _complain(f"its media need {' and '.join(missing)}: pip install {' '.join(missing)}")
     logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(message)s", stream=sys.stderr)
     logging.getLogger("lamina.sandbox").setLevel(options.log_level.upper())
     logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -98,3 +98,26 @@ def test_port_in_use_gives_one_clear_line() -> None:
         command = [sys.executable, "-m", "lamina_integration.sandbox", "--port", str(port)]
         answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     assert answer.stderr == f"lamina sandbox: 127.0.0.1:{port}: address already in use\n"
+
+
+@pytest.mark.parametrize(
+    ("gone", "needed"),
+    [
+        ("uvicorn", "the stand-in needs uvicorn: pip install"),
+        ("av", "lamina sandbox: its media need av: pip install av"),
+    ],
+)
+def test_package_that_is_not_installed_is_named_with_the_way_to_it(gone: str, needed: str) -> None:
+    hiding = (
+        f"import runpy, sys; sys.modules[{gone!r}] = None; sys.argv = ['sandbox', '--port', '0'];"
+        "runpy.run_module('lamina_integration.sandbox', run_name='__main__')"
+    )
+    finished = subprocess.run([sys.executable, "-c", hiding], capture_output=True, text=True, timeout=30, check=False)
+    assert finished.returncode != 0
+    assert needed in finished.stderr.splitlines()[-1]
+
+
+def test_stand_in_needs_nothing_of_django() -> None:
+    loaded = "import sys, lamina_integration.sandbox.cli as c; c._parser().format_help(); print(*sys.modules)"
+    finished = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, timeout=30, check=True)
+    assert {"django", "celery", "portal"}.isdisjoint(finished.stdout.split())
