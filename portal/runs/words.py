@@ -53,7 +53,7 @@ class RunScreen:
 
     def __init__(self, run: Run, outputs: list[Output], usual: tuple[int, int] | None = None) -> None:
         self.run = run
-        ratio = wanted_ratio(run.inputs) or landed_ratio(outputs)
+        ratio = wanted_ratio(run.inputs) or landed_ratio(outputs) if outputs else None
         versions = [OutputScreen(output, ratio) for output in outputs]
         self.outputs = [output for output in versions if output.is_current]
         self.earlier = [output for output in versions if not output.is_current]

@@ -143,7 +143,7 @@ def test_run_page_is_there_at_once_and_says_what_goes_on(visitor: Client, run: R
     assert "You can close this page" in page
 
 
-def test_poll_costs_three_queries_and_304_when_nothing_changed(
+def test_poll_costs_three_queries_and_without_news_two_and_a_304(
     visitor: Client, run: Run, django_assert_max_num_queries: Any
 ) -> None:
     address = run.get_absolute_url() + "progress/"
@@ -151,11 +151,21 @@ def test_poll_costs_three_queries_and_304_when_nothing_changed(
     with django_assert_max_num_queries(3):
         first = visitor.get(address)
     assert first.status_code == 200
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(2):
         unchanged = visitor.get(address, headers={"If-None-Match": first["ETag"]})
-    assert (unchanged.status_code, unchanged.content) == (304, b"")
+    assert (unchanged.status_code, unchanged.content, unchanged["ETag"]) == (304, b"", first["ETag"])
     run.move(Status.SUBMITTING, told_by=Teller.WORKER)
     assert visitor.get(address, headers={"If-None-Match": first["ETag"]}).status_code == 200
+
+
+def test_poll_without_news_tells_a_stranger_nothing(
+    visitor: Client, run: Run, outsider: User, as_user: Callable[[User], Client]
+) -> None:
+    address = run.get_absolute_url() + "progress/"
+    asked = {"If-None-Match": visitor.get(address)["ETag"]}
+    neighbours = address.replace(f"/w/{run.workspace.slug}/", "/w/other/")
+    for foreign in (address, neighbours):
+        assert as_user(outsider).get(foreign, headers=asked).status_code == 404
 
 
 def test_polling_stops_when_the_run_is_over_and_its_files_are_ours(visitor: Client, run: Run) -> None:
