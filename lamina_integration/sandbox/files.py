@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from lamina_integration.sandbox.gate import key_of, world_of
@@ -16,6 +17,8 @@ from lamina_integration.sandbox.refusals import not_found
 
 MAX_UPLOAD_BYTES = 500 * 1024 * 1024
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "public, max-age=3600"}
+HUGE_BYTES = 2 * 1024**3
+CHUNK = bytes(256 * 1024)
 TYPES = {".jpg": "image/jpeg", ".mp4": "video/mp4", ".wav": "audio/wav"}
 
 
@@ -82,7 +85,16 @@ async def get_media(request: Request) -> Response:
     if fault == "cut":
         whole = path.read_bytes()
         return Response(whole[: len(whole) // 2], media_type=kind, headers=HEADERS)
+    if fault in ("huge", "endless"):
+        # Announced or not: the end of the second is seen only by who reads so far.
+        length = {"Content-Length": str(HUGE_BYTES)} if fault == "huge" else {}
+        return StreamingResponse(_huge(), media_type=kind, headers=HEADERS | length)
     return FileResponse(path, media_type=kind, headers=HEADERS)
+
+
+async def _huge() -> AsyncIterator[bytes]:
+    for _ in range(HUGE_BYTES // len(CHUNK)):
+        yield CHUNK
 
 
 async def get_sample(request: Request) -> Response:

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lamina_integration.sandbox.accounts import Caller
 from lamina_integration.sandbox.limits import Allowance
+from lamina_integration.sandbox.oddities import oddly
 from lamina_integration.sandbox.refusals import ConnectionCut, Refusal
 from lamina_integration.sandbox.times import iso
 from lamina_integration.sandbox.world import World
@@ -31,6 +32,7 @@ logger.setLevel(logging.WARNING)  # within somebody else's process it is quiet; 
 TOO_MANY = "Too many requests from this IP, please try again in a minute"
 IDENTIFIER = re.compile(r"(?<=/)(?:[0-9a-f]{8}-[0-9a-f-]{27})(?=/|$)")
 SPENDS = re.compile(r"/v1/apps/[^/]+/runs|/v1/runs/[^/]+/feedback|/v1/generate/(image|video)|/v1/content/(run|create)")
+RUNS = re.compile(r"/v1/(runs|assets|apps/[^/]+/runs)(/|$)")
 
 
 class Gate:
@@ -123,18 +125,36 @@ class Visit:
         self.allowance: Allowance | None = None
         self.status = 0
         self._send = send
+        self._held: Message | None = None
         self._world = world
         self._began = time.monotonic()
         scope["app"] = world
         scope.setdefault("state", {})["request_id"] = self.request_id
 
     async def send(self, message: Message) -> None:
-        """Pass an answer on with the headers every answer has."""
+        """Pass an answer on with the headers every answer has, and now and then with something odd in it."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             if self.is_api:
                 message = {**message, "headers": [*message["headers"], *self._headers(message["headers"])]}
+            if self._is_to_be_odd(message):
+                self._held = message  # its length is not known yet
+                return
+        elif self._held is not None:
+            body = json.dumps(oddly(json.loads(message["body"]), self._world.dice)).encode()
+            headers = [(name, value) for name, value in self._held["headers"] if name.lower() != b"content-length"]
+            await self._send({**self._held, "headers": [*headers, (b"content-length", str(len(body)).encode())]})
+            self._held, message = None, {**message, "body": body}
         await self._send(message)
+
+    def _is_to_be_odd(self, message: Message) -> bool:
+        """Whether this answer tells of runs, is whole in one piece of JSON, and the dice fall so."""
+        if not RUNS.match(self.path) or not 200 <= message["status"] < 300:
+            return False
+        is_json = any(
+            value.startswith(b"application/json") for name, value in message["headers"] if name == b"content-type"
+        )
+        return is_json and self._world.dice.falls("odd_answers", self._world.knobs.odd_answers)
 
     async def refuse(self, refusal: Refusal, receive: Receive) -> None:
         """Answer with an error body."""

@@ -41,6 +41,7 @@ class Knobs:
     server_errors: float = _chance()  # a 5xx
     server_error_status: int = 500
     garbled: float = _chance()  # an answer that is not JSON
+    odd_answers: float = _chance()  # an answer about runs with something odd in it
     down: float = 0.0  # refuse connections for so many real seconds
     # starting
     lost_answers: float = _chance()  # a start or a refinement is done, then the connection is cut
@@ -73,7 +74,7 @@ class Knobs:
     webhook_unknown: float = _chance()  # a genuine delivery about a run nobody started, beside the right one
     # media
     plain_media: bool = False  # one small file of each kind for all outputs: for load, not for looking at
-    media_fault: str = ""  # "gone", "cut" (half of the bytes) or "wrong" (a page instead)
+    media_fault: str = ""  # "gone", "cut" (half of the bytes), "wrong" (a page instead), "huge" or "endless"
     upload_seconds: float = 900.0  # how long an upload address is good
     # shapes
     future_types: bool = False  # some parameters of "Every kind of field" are of types no client knows yet
@@ -98,7 +99,7 @@ CHOICES = {
     "out_of_credits_answer": ("fail", "402"),
     "partial_runs": ("failed", "completed"),
     "cancel_answer": ("cancelled", "cancel_requested", "not_cancellable"),
-    "media_fault": ("", "gone", "cut", "wrong"),
+    "media_fault": ("", "gone", "cut", "wrong", "huge", "endless"),
 }
 
 

@@ -19,12 +19,13 @@ class Rows:
     def ask(self, query: str, *values: object) -> list[dict[str, Any]]:
         """Return what a query finds."""
         with self._lock:
-            return self._connection.execute(query, values).fetchall()
+            return self._connection.execute(query, values or None).fetchall()
 
     def do(self, statement: str, *values: object) -> None:
         """Do something to the database."""
         with self._lock:
-            self._connection.execute(statement, values)
+            # Without values there is nothing to put in, and a % is a %.
+            self._connection.execute(statement, values or None)
 
     def one(self, query: str, *values: object) -> Any:
         """Return the first column of the first row."""

@@ -122,7 +122,8 @@ class Stage:
                 self.company.kill(name, comes_back=False)
         self.lamina.reset()
         self.lamina.turn(**knobs)
-        self.rows.do("truncate runs_run cascade")
+        self.rows.do("truncate runs_run, workspaces_budgetmonth, workspaces_ledgerline cascade")
+        self.rows.do("update workspaces_workspace set monthly_budget = null")
         self.redis.delete("interactive", "tracking", "batch", "media", "unacked", "unacked_index")
         for key in self.redis.keys("*lamina-budget*"):
             self.redis.delete(key)

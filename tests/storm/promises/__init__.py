@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.storm.promises import broker, deliveries, starts, workers
+from tests.storm.promises import answers, broker, deliveries, handlers, starts, workers
 from tests.storm.trial import Trial
 
 
@@ -66,9 +66,40 @@ PROMISES = {
             },
         ),
         Promise(
+            name="R8",
+            words="a handler that fails once is not forgotten",
+            play=handlers.fail_the_first_time,
+        ),
+        Promise(
+            name="R12",
+            words="odd answers do not break it",
+            play=answers.mutate,
+        ),
+        Promise(
+            name="R13",
+            words="results are kept",
+            play=answers.spoil_media,
+        ),
+        Promise(
+            name="R14",
+            words="what Lamina says of a cancelled run is what we say",
+            play=answers.cancel_at_every_moment,
+        ),
+        Promise(
+            name="R16",
+            words="signing keys rotate",
+            play=handlers.rotate_keys,
+        ),
+        Promise(
             name="R17",
             words="a delivery answered 2xx is in the database",
             play=deliveries.kill_web_while_they_come,
+            knobs={"manual": True},
+        ),
+        Promise(
+            name="R18",
+            words="a delivery is answered fast",
+            play=handlers.answer_fast,
             knobs={"manual": True},
         ),
     )
