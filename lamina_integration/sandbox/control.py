@@ -80,11 +80,11 @@ async def keys(request: Request) -> Response:
         body = await read_object(request)
         try:
             for key in body.get("add", []):
-                world.accounts.add(key)
+                world.let_in(key)
         except (ValueError, AttributeError) as error:
             raise invalid(str(error)) from error
         for key in body.get("revoke", []):
-            world.accounts.revoke(key)
+            world.lock_out(str(key))
     return JSONResponse({"keys": world.accounts.keys})
 
 

@@ -130,6 +130,17 @@ class World:
             "charge", {"runId": run.run_id, "workspace": workspace.slug, "credits": credits, "time": iso()}
         )
 
+    def let_in(self, key: str) -> None:
+        """Let a further key in, also after a restart; raises ValueError for what is no key."""
+        self.accounts.add(key)
+        self.keep("key", key.partition("=")[0], {"key": key, "revoked": False})
+
+    def lock_out(self, key: str) -> None:
+        """Let a key in no more, also after a restart."""
+        if caller := self.accounts.find(key):
+            self.accounts.revoke(key)
+            self.keep("key", key, {"key": f"{key}={caller.workspace.slug}", "revoked": True})
+
     def find_offered(self, run: Run) -> OfferedApp | None:
         """Return what a run is a run of: an app, or a model played as one."""
         return self.catalogue.find(run.app_id, run.workspace) or models.as_app(run.app_id)
@@ -148,6 +159,10 @@ class World:
         """Take up what was written down; runs that had not ended go on from where they stood."""
         if self._keeper is None:
             return
+        for record in self._keeper.read("key"):
+            self.accounts.add(record["key"])  # its workspace has runs, whether or not the key still opens it
+            if record["revoked"]:
+                self.accounts.revoke(record["key"].partition("=")[0])
         for record in self._keeper.read("asset"):
             self.assets.restore(record)
         for name in ("start", "delivery", "upload", "charge", "refinement"):

@@ -34,6 +34,20 @@ def test_runs_uploads_keys_and_credits_survive_a_restart(tmp_path: Path) -> None
         assert [item["runId"] for item in api.get("/v1/runs").json()["data"]] == [waiting, done]
 
 
+def test_keys_that_came_and_went_while_it_ran_survive_a_restart(tmp_path: Path) -> None:
+    with Sandbox(data=tmp_path, manual=True, keys=["lma_first", "lma_lost"]) as lamina:
+        httpx.post(f"{lamina.url}/_sandbox/keys", json={"add": ["lma_new=late-shop"], "revoke": ["lma_lost"]})
+        with httpx.Client(base_url=lamina.url, headers={"x-api-key": "lma_new"}) as late:
+            run_id = started(late)
+    with Sandbox(data=tmp_path, manual=True, keys=["lma_first", "lma_lost"]) as lamina:
+        with httpx.Client(base_url=lamina.url, headers={"x-api-key": "lma_new"}) as late:
+            assert run_of(late, run_id)["status"] == "queued"
+        lost = httpx.get(f"{lamina.url}/v1/apps", headers={"x-api-key": "lma_lost"})
+        assert lost.json()["code"] == "AUTH_INVALID_KEY"
+        lamina.reset()
+        assert httpx.get(f"{lamina.url}/_sandbox/keys").json() == {"keys": ["lma_first", "lma_lost"]}
+
+
 def test_reset_forgets_what_was_kept(tmp_path: Path) -> None:
     with Sandbox(data=tmp_path, manual=True, plain_media=True) as lamina, client_of(lamina) as api:
         started(api)
