@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy
 
 from portal.catalogue.admin import ReadOnlyAdmin
 from portal.runs import tasks
+from portal.runs.admin_settle import RefinementActions, SettleActions
 from portal.runs.models import Attempt, Delivery, Move, Output, Run, SigningKey
-from portal.runs.states import Status, Teller
+from portal.runs.refinements import Refinement
 from portal.workspaces.tasks import nudge
 
 
@@ -48,11 +49,19 @@ class OutputInline(ReadOnlyInline):
     """What it made."""
 
     model = Output
-    fields = ["position", "label", "kind", "status", "media", "copy_tries", "copy_error", "error"]
+    fields = ["position", "version", "label", "kind", "status", "media", "copy_tries", "copy_error", "error"]
+
+
+class RefinementInline(ReadOnlyInline):
+    """The changes that were asked for."""
+
+    model = Refinement
+    fk_name = "run"
+    fields = ["asked_at", "asked_by", "words", "state", "sent_at", "finished_at", "changed", "outcome"]
 
 
 @admin.register(Run)
-class RunAdmin(ReadOnlyAdmin):
+class RunAdmin(SettleActions, ReadOnlyAdmin):
     """Any run, by our reference, Lamina's id, workspace or person."""
 
     list_display = ["reference", "status", "workspace", "app", "created_by", "created_at", "lamina_run_id"]
@@ -60,20 +69,8 @@ class RunAdmin(ReadOnlyAdmin):
     list_select_related = ["workspace", "app", "created_by"]
     search_fields = ["reference", "lamina_run_id", "=id", "workspace__name", "created_by__email", "app__name"]
     date_hierarchy = "created_at"
-    inlines = [MoveInline, AttemptInline, OutputInline]
-    actions = ["look_now", "copy_again", "send_once_more"]
-
-    def has_settle_permission(self, request: HttpRequest) -> bool:
-        """Return whether this person may decide what became of a run; it may cost credits."""
-        return request.user.has_perm("runs.change_run")
-
-    @admin.action(description=gettext_lazy("It never arrived: send it once more"), permissions=["settle"])
-    def send_once_more(self, request: HttpRequest, queryset: Any) -> None:
-        """Send unconfirmed runs again on a person's word that Lamina does not have them."""
-        why = _("%s says that it never arrived.") % request.user
-        unconfirmed = queryset.filter(status=Status.UNCONFIRMED)
-        moved = [run for run in unconfirmed if run.wait_again(told_by=Teller.STAFF, why=why, next_at=timezone.now())]
-        messages.success(request, _("%d runs are sent again in a moment.") % len(moved))
+    inlines = [MoveInline, AttemptInline, RefinementInline, OutputInline]
+    actions = ["look_now", "copy_again", "join_run", "send_once_more", "give_up"]
 
     @admin.action(description=gettext_lazy("Look at it again now"), permissions=["view"])
     def look_now(self, request: HttpRequest, queryset: Any) -> None:
@@ -87,6 +84,17 @@ class RunAdmin(ReadOnlyAdmin):
         missing = Output.objects.filter(run__in=queryset, media=None, status="completed").exclude(remote_url="")
         count = missing.update(copy_next_at=timezone.now(), copy_tries=0, copy_error="")
         messages.success(request, _("%d outputs are copied again in a moment.") % count)
+
+
+@admin.register(Refinement)
+class RefinementAdmin(RefinementActions, ReadOnlyAdmin):
+    """What people wanted changed, and what came of it."""
+
+    list_display = ["asked_at", "state", "run", "asked_by", "words", "changed", "outcome"]
+    list_filter = ["state", "asked_at"]
+    list_select_related = ["run", "asked_by"]
+    search_fields = ["run__reference", "run__lamina_run_id", "words", "asked_by__email"]
+    actions = ["close"]
 
 
 @admin.register(Delivery)

@@ -99,10 +99,10 @@ def _settle_group(runs: list[Run], client: LaminaClient) -> None:
     asked_at = timezone.now()
     for run in runs:
         run.look_again_in(LOOK_AGAIN_SECONDS)
-    strangers, is_complete = _strangers(runs[0].app.lamina_id, oldest - WIDE, client)
+    unclaimed, is_complete = strangers(runs[0].app.lamina_id, oldest - WIDE, client)
     unanswered = _unanswered_like(runs[0])
     for run in runs:
-        candidates = [summary for summary in strangers if _fits(run, summary)]
+        candidates = [summary for summary in unclaimed if _fits(run, summary)]
         rivals = [other for other in unanswered if any(_fits(other, summary) for summary in candidates)]
         if len(candidates) == 1 and len(rivals) == 1:
             logger.info("unconfirmed run found run=%s lamina_run=%s", run.reference, candidates[0].run_id)
@@ -110,7 +110,7 @@ def _settle_group(runs: list[Run], client: LaminaClient) -> None:
         elif (
             is_complete
             and not run.resends
-            and not any(_could_be(run, summary) for summary in strangers)
+            and not any(could_be(run, summary) for summary in unclaimed)
             and asked_at - (run.sent_at or asked_at) > GRACE
         ):
             run.wait_again(
@@ -121,7 +121,7 @@ def _settle_group(runs: list[Run], client: LaminaClient) -> None:
             )
 
 
-def _strangers(app_id: str, since: datetime, client: LaminaClient) -> tuple[list[RunSummary], bool]:
+def strangers(app_id: str, since: datetime, client: LaminaClient) -> tuple[list[RunSummary], bool]:
     """Return Lamina's runs of an app since a moment that no run of ours claims, and whether that is all of them."""
     found: list[RunSummary] = []
     total = 0
@@ -160,7 +160,7 @@ def _fits(run: Run, summary: RunSummary) -> bool:
     return run.sent_at - CLOCK_SKEW <= summary.created_at <= run.sent_at + ANSWER_WINDOW
 
 
-def _could_be(run: Run, summary: RunSummary) -> bool:
+def could_be(run: Run, summary: RunSummary) -> bool:
     """Return whether it cannot be ruled out that it is this run: clocks differ, and times may be missing."""
     if summary.created_at is None or run.sent_at is None:
         return True

@@ -368,5 +368,10 @@ def settle_by_staff(refinement: Refinement, *, person: User, reason: str) -> boo
     """Close a wish of which nobody knows what came, on a person's word; False when it is not such a one."""
     if refinement.state != State.UNCONFIRMED:
         return False
-    why = _("%(person)s of staff settled it: %(reason)s") % {"person": person, "reason": reason}
-    return _fail(refinement, why, code="staff", told_by=Teller.STAFF)
+    why = _("No answer came, and support has closed it. Nobody knows whether Lamina charged.")
+    with transaction.atomic():
+        closed = _fail(refinement, why, code="staff", told_by=Teller.STAFF)
+        if closed:
+            told = _("%(person)s says: nothing came of the change. %(reason)s") % {"person": person, "reason": reason}
+            note(refinement.run, Teller.STAFF, told)
+    return closed

@@ -200,6 +200,8 @@ class RunScreen:
                 return _("Lamina does not accept this workspace's key.")
             case "ours":
                 return _("Something on our side kept this run from being sent.")
+            case "unanswered":
+                return _("Lamina never told us what became of this run, and support has stopped looking for it.")
         return self.error or _("The app failed and gave no reason.")
 
     @property
@@ -215,6 +217,8 @@ class RunScreen:
                     return _("Choose another app, or ask staff to pin its successor.")
                 case "key_refused":
                     return _("Ask staff to check the workspace's key, then run it again.")
+                case "unanswered":
+                    return _("Run it again if you still need it. Everything you filled in is kept.")
                 case "ours":
                     return _("Give support the reference. Everything you filled in is kept.")
             return _("Run it again, with another picture if it fails twice. Everything you filled in is kept.")
@@ -234,6 +238,8 @@ class RunScreen:
         match self.status:
             case Status.NEEDS_ATTENTION:
                 return _("Nothing was charged.")
+            case Status.FAILED if self.error_code == "unanswered":
+                return _("Nobody knows whether Lamina charged for it.")
             case Status.FAILED if not self.lamina_run_id or self.error_code == "insufficient_credits":
                 return _("Nothing was charged.")
             case Status.FAILED | Status.CANCELLED if self.lamina_run_id and self.made_count:
@@ -325,7 +331,8 @@ class RunScreen:
     @property
     def kept_at(self) -> datetime | None:
         """Return when the last output became ours."""
-        return max((o.media.created_at for o in self.outputs if o.media), default=self.finished_at)
+        firsts = (o for o in (*self.outputs, *self.earlier) if o.version == 1)
+        return max((o.media.created_at for o in firsts if o.media), default=self.finished_at)
 
     @property
     def _reached(self) -> int:

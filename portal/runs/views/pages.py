@@ -9,13 +9,14 @@ from django.db.models import F, FilteredRelation, Prefetch, Q, QuerySet
 from django.http import Http404, HttpResponse, HttpResponseNotModified
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.cache import patch_cache_control
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.runs import submit, tasks
 from portal.runs.inputs_shown import inputs_shown
 from portal.runs.models import Move, Output, Run
 from portal.runs.refinement_words import RefinementScreen
-from portal.runs.states import ACTIVE, Status
+from portal.runs.states import ACTIVE, Status, Teller
 from portal.runs.usual import usual_ranges
 from portal.runs.words import RunScreen
 from portal.workspaces.access import CREATORS, MemberRequest, member_required
@@ -89,9 +90,10 @@ def detail_page(request: MemberRequest, run_id: uuid.UUID, *, status: int = 200,
 
 
 def history_line(move: Move) -> dict[str, object]:
-    """Return a line of the history; a note moves nothing and has its text alone."""
+    """Return a line of the history; a note has its text alone, and what staff wrote is for staff."""
     is_note = move.leaving == move.to
-    return {"at": move.at, "text": "" if is_note else move.get_to_display(), "why": move.why}
+    why = _("decided by support") if move.told_by == Teller.STAFF else move.why
+    return {"at": move.at, "text": "" if is_note else move.get_to_display(), "why": why}
 
 
 def with_standing(members: QuerySet[Membership], *, run_id: uuid.UUID) -> QuerySet[Membership]:

@@ -1,15 +1,22 @@
 """What staff can do with runs and deliveries."""
 
 from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.test import Client
+from django.utils import timezone
 
+from lamina_integration.sandbox import Sandbox
+from portal.catalogue.models import PinnedApp
 from portal.runs.models import Run
 from portal.runs.states import Status
-from portal.workspaces.models import User
-from tests.factories import UserFactory
+from portal.runs.submit import send
+from portal.workspaces.models import Membership, User
+from tests.factories import UserFactory, run_of
 
 RUNS = "/admin/runs/run/"
 
@@ -21,31 +28,120 @@ def unconfirmed(run: Run) -> Run:
     return Run.objects.get(pk=run.pk)
 
 
-def test_staff_send_an_unconfirmed_run_once_more_on_their_word(
+def decide(visitor: Client, action: str, *runs: Run, **answers: str) -> Any:
+    """Choose runs and an action; with answers, fill in the page that comes between."""
+    post = {"action": action, "_selected_action": [str(run.pk) for run in runs]}
+    return visitor.post(RUNS, post | ({"decide": "yes"} | answers if answers else {}), follow=True)
+
+
+def test_sending_once_more_asks_for_a_reason_and_keeps_who_and_why(
     as_user: Callable[[User], Client], staff: User, unconfirmed: Run
 ) -> None:
-    as_user(staff).post(RUNS, {"action": "send_once_more", "_selected_action": [str(unconfirmed.pk)]})
+    visitor = as_user(staff)
+    page = decide(visitor, "send_once_more", unconfirmed).content.decode()
+    assert unconfirmed.reference in page
+    assert 'name="reason"' in page
+    assert "This field is required" in decide(visitor, "send_once_more", unconfirmed, reason=" ").content.decode()
+    unconfirmed.refresh_from_db()
+    assert unconfirmed.status == Status.UNCONFIRMED
+    decide(visitor, "send_once_more", unconfirmed, reason="It is not in Lamina's list.")
     unconfirmed.refresh_from_db()
     assert unconfirmed.status == Status.WAITING
     line = unconfirmed.history.last()
-    assert (line.told_by, line.why) == ("staff", f"{staff} says that it never arrived.")
+    assert (line.told_by, line.why) == ("staff", f"{staff} says: it never arrived. It is not in Lamina's list.")
+    assert "not in Lamina's list" in LogEntry.objects.get(object_id=str(unconfirmed.pk)).change_message
 
 
-def test_running_run_is_never_sent_once_more(as_user: Callable[[User], Client], staff: User, run: Run) -> None:
+@pytest.mark.parametrize("action", ["send_once_more", "give_up"])
+def test_only_unconfirmed_runs_are_decided_about(
+    as_user: Callable[[User], Client], staff: User, run: Run, action: str
+) -> None:
     Run.objects.filter(pk=run.pk).update(status=Status.RUNNING, lamina_run_id="remote")
-    as_user(staff).post(RUNS, {"action": "send_once_more", "_selected_action": [str(run.pk)]})
+    page = decide(as_user(staff), action, run, reason="because").content.decode()
+    assert "not unconfirmed any more" in page
     run.refresh_from_db()
     assert run.status == Status.RUNNING
 
 
-def test_who_may_only_look_cannot_send(as_user: Callable[[User], Client], unconfirmed: Run) -> None:
+def test_who_may_only_look_cannot_decide(as_user: Callable[[User], Client], unconfirmed: Run) -> None:
     looker = UserFactory(is_staff=True)
     looker.user_permissions.add(Permission.objects.get(codename="view_run"))
     page = as_user(looker).get(RUNS).content.decode()
-    assert "send_once_more" not in page
-    as_user(looker).post(RUNS, {"action": "send_once_more", "_selected_action": [str(unconfirmed.pk)]})
+    for action in ("send_once_more", "give_up", "join_run"):
+        assert action not in page
+        decide(as_user(looker), action, unconfirmed, reason="because", lamina_run_id="x")
     unconfirmed.refresh_from_db()
     assert unconfirmed.status == Status.UNCONFIRMED
+
+
+def test_run_that_nobody_looks_for_any_more_is_failed_and_its_page_hides_nothing(
+    as_user: Callable[[User], Client], staff: User, creator: User, unconfirmed: Run
+) -> None:
+    decide(as_user(staff), "give_up", unconfirmed, reason="Asked Lamina's support.")
+    unconfirmed.refresh_from_db()
+    assert (unconfirmed.status, unconfirmed.error_code) == (Status.FAILED, "unanswered")
+    page = as_user(creator).get(unconfirmed.get_absolute_url()).content.decode()
+    assert "Nobody knows whether Lamina charged for it." in page
+    assert str(staff) not in page
+    assert "Lamina's support" not in page
+
+
+@pytest.fixture
+def lost(run: Run, lamina: Sandbox) -> tuple[Run, str]:
+    """A run whose answer was lost, and its id at Lamina."""
+    lamina.set(manual=True, lost_answers=1.0)
+    send(run.pk)
+    lamina.set(lost_answers=0.0)
+    run.refresh_from_db()
+    assert run.status == Status.UNCONFIRMED
+    return run, lamina.ledger()["starts"][-1]["runId"]
+
+
+def test_staff_join_a_run_with_the_one_at_lamina_that_is_listed_for_them(
+    as_user: Callable[[User], Client], staff: User, lost: tuple[Run, str]
+) -> None:
+    run, remote_id = lost
+    visitor = as_user(staff)
+    assert f'value="{remote_id}"' in decide(visitor, "join_run", run).content.decode()
+    decide(visitor, "join_run", run, lamina_run_id=f" {remote_id} ", reason="The only one of that minute.")
+    run.refresh_from_db()
+    assert (run.status, run.lamina_run_id) == (Status.QUEUED, remote_id)
+    assert run.history.last().why == f"{staff} says: this is its run. The only one of that minute."
+
+
+def test_run_that_cannot_be_it_is_refused(
+    as_user: Callable[[User], Client], staff: User, lost: tuple[Run, str], member: Membership, poster: PinnedApp
+) -> None:
+    run, remote_id = lost
+    visitor = as_user(staff)
+    assert (
+        "Lamina has no run with this id"
+        in decide(visitor, "join_run", run, lamina_run_id="made-up", reason="because").content.decode()
+    )
+    other = run_of(member, poster, lamina_run_id="taken")
+    assert (
+        f"That is {other.reference} already."
+        in decide(visitor, "join_run", run, lamina_run_id="taken", reason="because").content.decode()
+    )
+    Run.objects.filter(pk=run.pk).update(sent_at=timezone.now() - timedelta(hours=3))
+    assert (
+        "more than an hour"
+        in decide(visitor, "join_run", run, lamina_run_id=remote_id, reason="because").content.decode()
+    )
+    run.app.lamina_id = "another-app"
+    run.app.save()
+    assert "another app" in decide(visitor, "join_run", run, lamina_run_id=remote_id, reason="because").content.decode()
+    run.refresh_from_db()
+    assert (run.status, run.lamina_run_id) == (Status.UNCONFIRMED, None)
+
+
+def test_lists_of_the_admin_ask_lamina_nothing(
+    as_user: Callable[[User], Client], staff: User, lost: tuple[Run, str], lamina: Sandbox
+) -> None:
+    before = lamina.ledger()["requests"]["total"]
+    as_user(staff).get(RUNS)
+    as_user(staff).get(f"{RUNS}{lost[0].pk}/change/")
+    assert lamina.ledger()["requests"]["total"] == before
 
 
 def test_any_run_is_found_by_reference_person_and_lamina_s_id(
