@@ -28,6 +28,8 @@ from lamina_integration import (
 )
 from portal.operations.broker import BrokerState, broker_state, eviction_policy
 from portal.operations.health import WORKER_SILENT_SECONDS, free_bytes
+from portal.runs.reconcile import loose_holds
+from portal.workspaces.budgets import differences
 from portal.workspaces.lamina import client_for
 from portal.workspaces.models import Workspace
 
@@ -201,6 +203,25 @@ def _is_readable(slug: str) -> bool:
     return True
 
 
+def check_budgets() -> Iterator[Trouble]:
+    """See that every budget's counters are the sums of its ledger, and that nothing is held for what has ended."""
+    try:
+        drifted = [
+            f"{month} (held {month.held} for {held}, spent {month.spent} for {spent})"
+            for month, held, spent in differences()
+        ]
+        loose = len(loose_holds())
+    except (DatabaseError, ImproperlyConfigured):
+        return
+    if drifted:
+        yield Trouble(
+            f"The budget differs from its ledger: {', '.join(drifted[:5])}",
+            "the task portal.runs.tasks.check_budgets mends it every half minute: see that beat and tracking work",
+        )
+    if loose:
+        yield Trouble(f"{loose} credits holds outlived their runs", "see that beat and the lane tracking work")
+
+
 def _short(error: BaseException) -> str:
     """Return an error's name; its text may hold an address with a password."""
     return type(error).__name__
@@ -215,4 +236,5 @@ CHECKS: dict[str, Check] = {
     "lamina": check_lamina,
     "addresses": check_addresses,
     "encryption": check_encryption,
+    "budgets": check_budgets,
 }

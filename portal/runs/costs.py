@@ -16,6 +16,7 @@ from portal.catalogue.models import App
 from portal.runs.states import ACTIVE, FINAL, Status
 from portal.workspaces import budgets
 from portal.workspaces.budgets import CENT, Price
+from portal.workspaces.models import LedgerLine
 
 if TYPE_CHECKING:
     from portal.runs.models import Run
@@ -48,6 +49,11 @@ def hold(run: "Run", *, outputs: int) -> None:
     )
 
 
+def amount_of(run: "Run") -> Decimal:
+    """Return what the run holds while it goes on; nothing where it has no line."""
+    return LedgerLine.objects.filter(pk=run.pk).values_list("amount", flat=True).first() or Decimal(0)
+
+
 def follow(run: "Run", *, leaving: str) -> None:
     """Change a run's ledger line as its move demands."""
     if run.status in FINAL:
@@ -72,7 +78,7 @@ def book(run: "Run", *, was_unconfirmed: bool = False, is_over: bool = True) -> 
     elif not run.lamina_run_id or not is_over:
         budgets.settle(run.pk, made=None)
     else:
-        made = run.outputs.filter(status="completed").count()
+        made = run.outputs.filter(status="completed", version=1).count()  # others are refinements, and theirs to pay
         budgets.settle(run.pk, made=made or (None if run.status == Status.COMPLETED else 0))
 
 

@@ -15,6 +15,7 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from lamina_integration import Lane
+from portal.runs.held_up import held_back
 from portal.runs.models import Run, RunLane
 from portal.runs.states import Status
 from portal.workspaces.lamina import shared_budget
@@ -34,6 +35,7 @@ def runs_to_send() -> list[tuple[uuid.UUID, RunLane]]:
     """Return waiting runs whose time has come, people's first, and leave them alone for a moment."""
     now = timezone.now()
     due = Run.objects.filter(status=Status.WAITING, next_at__lte=now, cancel_asked_at=None)
+    due = due.exclude(workspace_id__in=held_back(now))
     people = due.filter(lane=RunLane.INTERACTIVE).order_by("next_at").values_list("pk", flat=True)[:MOST_INTERACTIVE]
     found = [(pk, RunLane.INTERACTIVE) for pk in people]
     if room := room_for_batches():

@@ -101,6 +101,7 @@ class Run(models.Model):
     resends = models.PositiveSmallIntegerField(
         default=0, help_text=_("How often it went back to waiting after an attempt that Lamina certainly never got.")
     )
+    held_up = models.TextField(blank=True, help_text=_("What keeps it from being sent, in words; empty: its turn."))
     checked_at = models.DateTimeField(null=True, help_text=_("When Lamina last told us its details."))
     refinement = models.ForeignKey(
         Refinement, models.SET_NULL, null=True, related_name="+", help_text=_("The latest one.")
@@ -194,6 +195,11 @@ class Run(models.Model):
                     costs.book(self)
             return moved
         return self.move(Status.WAITING, told_by=told_by, why=why, **changes)
+
+    def hold_up(self, why: str) -> None:
+        """Say why it stays waiting."""
+        waiting = Run.objects.filter(pk=self.pk, status=Status.WAITING).exclude(held_up=why)
+        waiting.update(held_up=why, version=models.F("version") + 1)
 
     def touch(self) -> None:
         """Make open pages show something new without a change of state."""

@@ -10,14 +10,18 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from lamina_integration import LaminaClient, LaminaError, Lane, Page, RunSummary
-from portal.runs import track
+from portal.runs import costs, track
 from portal.runs.models import Attempt, Run
-from portal.runs.states import REMOTE, Status, Teller
+from portal.runs.refinements import OPEN_REFINEMENTS, Refinement
+from portal.runs.states import ACTIVE, REMOTE, Status, Teller
+from portal.workspaces import budgets
 from portal.workspaces.lamina import client_for, key_of
+from portal.workspaces.models import LedgerLine, LineKind
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +33,7 @@ LOOK_AGAIN_SECONDS = 15
 PAGES = 5
 CANCEL_AGAIN_AFTER = timedelta(seconds=5)
 CANCEL_ASKED_FOR = timedelta(minutes=10)
+SETTLED_WITHIN = timedelta(seconds=10)  # a hold younger than that belongs to a transaction that is on its way
 
 
 def runs_to_cancel() -> list[uuid.UUID]:
@@ -165,3 +170,32 @@ def could_be(run: Run, summary: RunSummary) -> bool:
     if summary.created_at is None or run.sent_at is None:
         return True
     return abs(summary.created_at - run.sent_at) <= WIDE
+
+
+def check_budgets() -> int:
+    """Settle what is held for runs that have ended, set wrong counters right; return how many were mended.
+
+    Both are done in the transactions that need them; this finds what a fault of ours left behind.
+    """
+    mended = 0
+    for line_id, run_id in loose_holds():
+        with transaction.atomic():
+            run = Run.objects.select_for_update().filter(pk=run_id).first()
+            if run is None or line_id != run_id:
+                budgets.settle(line_id, made=None)
+            else:
+                costs.follow(run, leaving=run.history.values_list("leaving", flat=True).last() or "")
+        logger.error("hold outlived its run line=%s run=%s", line_id, run or run_id)
+        mended += 1
+    return mended + sum(1 for _month in budgets.differences(mend=True))
+
+
+def loose_holds() -> list[tuple[uuid.UUID, uuid.UUID]]:
+    """Return the ledger lines that hold for something that has ended or is gone, each with the run's id."""
+    old = LedgerLine.objects.filter(held__gt=0, changed_at__lt=timezone.now() - SETTLED_WITHIN)
+    active = Run.objects.filter(pk=OuterRef("run_id"), status__in=ACTIVE)
+    runs = old.filter(~Exists(active), kind=LineKind.RUN)
+    # A refinement's line has a key of its own; a run has one open refinement at most.
+    open_ones = Refinement.objects.filter(run=OuterRef("run_id"), state__in=OPEN_REFINEMENTS)
+    refinements = old.filter(~Exists(open_ones), kind=LineKind.REFINEMENT)
+    return list((runs | refinements).values_list("pk", "run_id")[:200])

@@ -43,6 +43,8 @@ from portal.runs.lanes import SCHEMA_SECONDS
 from portal.runs.leases import LEASE_SECONDS, renewed
 from portal.runs.models import Attempt, Move, Output, Run, RunLane
 from portal.runs.states import Status, Teller
+from portal.workspaces.brakes import TRY_EVERY, credits_words, find_brake, note_refusal, stopped_words
+from portal.workspaces.budgets import find_stop
 from portal.workspaces.lamina import client_for
 from portal.workspaces.models import Membership
 
@@ -52,6 +54,9 @@ MOST_TRIES = 20  # of what goes wrong before anything is sent
 NUDGE_GRACE_SECONDS = 5  # the sweep leaves a new run to the message that was sent with it
 LONGEST_PAUSE_SECONDS = 60
 UPLOAD_REFUSED = "UPLOAD_REFUSED"
+# Outcomes of attempts that are nobody's failure, however often they repeat.
+NO_CREDITS = "no credits at Lamina"
+SPENDING_STOPPED = "spending was stopped"
 NOT_CANCELLABLE = "not_cancellable"
 
 
@@ -139,6 +144,8 @@ def _call(attempt: Attempt) -> RemoteRun | None:
         )
     except (LaminaRateLimited, LaminaBudgetSpent) as error:
         give_back(attempt, seconds=error.retry_after, why=_("Lamina asks us to wait a moment."))
+    except LaminaInsufficientCredits as error:
+        wait_for_credits(attempt, error)
     except LaminaInvalidInputs as error:
         refuse(attempt, error.problems)
     except LaminaUnreachable as error:
@@ -147,7 +154,7 @@ def _call(attempt: Attempt) -> RemoteRun | None:
         else:
             leave_unconfirmed(attempt, why=str(error))
     except LaminaResponseError as error:
-        if (error.retryable or error.code == UPLOAD_REFUSED) and run.attempts.count() < MOST_TRIES:
+        if (error.retryable or error.code == UPLOAD_REFUSED) and tries_of(run) < MOST_TRIES:
             give_back(attempt, seconds=pause_after(run), why=str(error)[:300])
         else:
             fail(attempt, error)
@@ -156,7 +163,7 @@ def _call(attempt: Attempt) -> RemoteRun | None:
         logger.exception("run not sent run=%s", run.reference)
         if attempt.sent_at is not None:
             leave_unconfirmed(attempt, why=repr(error))
-        elif run.attempts.count() < MOST_TRIES:
+        elif tries_of(run) < MOST_TRIES:
             give_back(attempt, seconds=pause_after(run), why=_("Something went wrong on our side; it is tried again."))
         else:
             give_up(attempt)
@@ -169,7 +176,13 @@ def claim(run_id: uuid.UUID) -> Attempt | None:
         run = Run.objects.select_related("workspace", "app", "schema").get(pk=run_id)
         if run.not_before and run.not_before > timezone.now():
             return None
-        if run.cancel_asked_at or not run.move(Status.SUBMITTING, told_by=Teller.WORKER):
+        if run.cancel_asked_at or run.status != Status.WAITING:
+            return None
+        why = find_brake(run.workspace, amount=costs.amount_of(run))
+        if why:
+            run.hold_up(why)
+            return None
+        if not run.move(Status.SUBMITTING, told_by=Teller.WORKER, held_up=""):
             return None
         lease = timezone.now() + timedelta(seconds=LEASE_SECONDS)
         return Attempt.objects.create(run=run, lease_until=lease)
@@ -241,7 +254,7 @@ def callback_url(attempt: Attempt) -> str | None:
 
 
 def mark_sent(attempt: Attempt) -> bool:
-    """Write down that the request leaves now; False when somebody gave up on this attempt meanwhile."""
+    """Write down that the request leaves now; False when it must not: given up, cancelled, or spending is stopped."""
     now = timezone.now()
     lease = now + timedelta(seconds=LEASE_SECONDS)
     with transaction.atomic():
@@ -255,6 +268,12 @@ def mark_sent(attempt: Attempt) -> bool:
             return False
         if run.status != Status.SUBMITTING:
             attempt.close("the run went on without it")
+            return False
+        stop = find_stop(run.workspace)
+        if stop is not None:
+            attempt.close(SPENDING_STOPPED)
+            why = stopped_words(stop)
+            run.wait_again(told_by=Teller.WORKER, why=why, held_up=why)
             return False
         Run.objects.filter(pk=run.pk).update(sent_at=now)
     attempt.sent_at = attempt.run.sent_at = now
@@ -277,6 +296,17 @@ def give_back(attempt: Attempt, *, seconds: float, why: str) -> None:
         attempt.close(why)
         again = timezone.now() + timedelta(seconds=seconds)
         attempt.run.wait_again(told_by=Teller.WORKER, why=why, next_at=again, not_before=again)
+
+
+def wait_for_credits(attempt: Attempt, error: LaminaInsufficientCredits) -> None:
+    """Keep a run that Lamina refused for want of credits, and the key's other runs, until there are more."""
+    why = credits_words()
+    with transaction.atomic():
+        attempt.close(NO_CREDITS)
+        note_refusal(attempt.run.workspace)
+        again = timezone.now() + TRY_EVERY
+        attempt.run.wait_again(told_by=Teller.WORKER, why=why, held_up=why, next_at=again, not_before=again)
+    logger.warning("run waits for credits run=%s request=%s", attempt.run.reference, error.request_id)
 
 
 def refuse(attempt: Attempt, problems: tuple[InputProblem, ...]) -> None:
@@ -305,9 +335,7 @@ def leave_unconfirmed(attempt: Attempt, *, why: str) -> None:
 def fail(attempt: Attempt, error: LaminaResponseError) -> None:
     """Record that Lamina said no; nothing was started and nothing spent."""
     code = "refused"
-    if isinstance(error, LaminaInsufficientCredits):
-        code = "insufficient_credits"
-    elif isinstance(error, LaminaNotFound):
+    if isinstance(error, LaminaNotFound):
         code = "app_gone"
     elif error.status_code in (401, 403):
         code = "key_refused"
@@ -329,8 +357,12 @@ def give_up(attempt: Attempt) -> None:
 
 def pause_after(run: Run) -> float:
     """Return how long to wait before the next attempt, in seconds: doubling up to a minute."""
-    tries = run.attempts.count()
-    return float(min(LONGEST_PAUSE_SECONDS, 2 ** min(tries, 6)))
+    return float(min(LONGEST_PAUSE_SECONDS, 2 ** min(tries_of(run), 6)))
+
+
+def tries_of(run: Run) -> int:
+    """Return how many attempts something went wrong with."""
+    return run.attempts.exclude(outcome__in=[NO_CREDITS, SPENDING_STOPPED]).count()
 
 
 def cancel(run: Run) -> None:

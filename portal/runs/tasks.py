@@ -14,6 +14,7 @@ from portal.celery import app as celery
 from portal.runs import copies, inbox, lanes, reconcile, refine, submit, track
 from portal.runs.leases import LEASE_SECONDS, renewed
 from portal.runs.models import Run, RunLane
+from portal.workspaces.brakes import balances_to_ask
 from portal.workspaces.slots import in_slot
 from portal.workspaces.tasks import nudge, refresh_balance
 
@@ -99,6 +100,8 @@ def sweep() -> None:
     if inbox.knows_no_keys():
         nudge(refresh_signing_keys)
     reconcile.release_lost_attempts()
+    for workspace_id in balances_to_ask():
+        nudge(refresh_balance, workspace_id)
     for run_id, lane in lanes.runs_to_send():
         nudge(send_batch_run if lane == RunLane.BATCH else send_run, str(run_id))
     refine.release_lost()
@@ -110,6 +113,12 @@ def sweep() -> None:
         nudge(apply_delivery, delivery_id, str(run_id))
     for output_id in copies.copies_to_make():
         nudge(copy_output, output_id)
+
+
+@celery.task
+def check_budgets() -> None:
+    """Compare the budgets with their ledger, and mend what differs."""
+    reconcile.check_budgets()
 
 
 @celery.task

@@ -28,6 +28,7 @@ from lamina_integration import (
 from portal.runs import costs
 from portal.runs.models import Move, Output, OutputStatus, Run
 from portal.runs.states import FINAL, REMOTE, Status, Teller
+from portal.workspaces.brakes import note_refusal
 from portal.workspaces.lamina import client_for, key_of
 
 logger = logging.getLogger(__name__)
@@ -153,8 +154,11 @@ def _move(run: Run, status: Status, remote: RemoteRun, told_by: str) -> bool:
         changes["started_at"] = remote.started_at
     if status == Status.FAILED:
         changes["error"] = (remote.failure or "")[:2000]
-        changes["error_code"] = "insufficient_credits" if NO_CREDITS in changes["error"].lower() else "failed"
-    return run.move(status, told_by=told_by, why=changes.get("error", "")[:500], **changes)
+        changes["error_code"] = costs.NO_CREDITS if NO_CREDITS in changes["error"].lower() else "failed"
+    moved = run.move(status, told_by=told_by, why=changes.get("error", "")[:500], **changes)
+    if moved and run.error_code == costs.NO_CREDITS:
+        note_refusal(run.workspace)  # the key's other runs wait instead of failing one by one
+    return moved
 
 
 def _apply_outputs(run: Run, remote_outputs: Sequence[RemoteOutput]) -> bool:

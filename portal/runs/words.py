@@ -156,7 +156,7 @@ class RunScreen:
             return _("We asked Lamina to stop this run and wait for its answer.")
         match self.status:
             case Status.WAITING:
-                return self.waiting_because or _("Saved. It is sent in a moment.")
+                return self.held_up or self.waiting_because or _("Saved. It is sent in a moment.")
             case Status.SUBMITTING:
                 return _("We are sending this to Lamina.")
             case Status.UNCONFIRMED:

@@ -261,6 +261,23 @@ def count_second(key: uuid.UUID, *, run_id: uuid.UUID, made: int | None) -> None
         settle(key, made=made)
 
 
+def make_exact(key: uuid.UUID, amount: Decimal) -> None:
+    """Count for a run what Lamina itself has counted."""
+    with transaction.atomic():
+        line = _locked(key)
+        if line is not None and line.state == LineState.SETTLED:
+            _write(line, held=Decimal(0), settled=amount, state=LineState.SETTLED, is_exact=True)
+
+
+def correct(workspace: Workspace, amount: Decimal, *, month: BudgetMonth | None) -> None:
+    """Add what Lamina has counted beyond the ledger, or take away what it has not, in a line that says so."""
+    with transaction.atomic():
+        if month is None:
+            month, _created = BudgetMonth.objects.get_or_create(workspace=workspace, starts_on=this_month())
+        line = LedgerLine.objects.create(month=month, kind=LineKind.CORRECTION, state=LineState.SETTLED)
+        _write(line, held=Decimal(0), settled=amount, state=LineState.SETTLED, is_exact=True)
+
+
 def _locked(key: uuid.UUID) -> LedgerLine | None:
     return LedgerLine.objects.select_for_update().filter(pk=key).first()
 

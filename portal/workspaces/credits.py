@@ -1,11 +1,20 @@
-"""How many credits a workspace has left, as Lamina last told us."""
+"""How many credits a workspace has left and has spent, as Lamina last told us."""
 
+import logging
+from datetime import datetime
+from decimal import Decimal
+
+from django.conf import settings
 from django.core.cache import cache
+from django.db import transaction
 from django.utils import timezone
 
 from lamina_integration import Lane
+from portal.workspaces import brakes, budgets
 from portal.workspaces.lamina import client_for
-from portal.workspaces.models import Workspace
+from portal.workspaces.models import BudgetMonth, LedgerLine, LineKind, LineState, Workspace
+
+logger = logging.getLogger(__name__)
 
 AT_MOST_EVERY_SECONDS = 10
 LARGEST_BALANCE = 10**12  # what the column holds; anything beyond is no balance
@@ -16,9 +25,59 @@ def refresh_balance(workspace_id: int) -> None:
     if not cache.add(f"balance-asked:{workspace_id}", True, AT_MOST_EVERY_SECONDS):
         return
     workspace = Workspace.objects.get(pk=workspace_id)
+    asked_at = timezone.now()
     with client_for(workspace, lane=Lane.BACKGROUND) as client:
         usage = client.account.usage()
-    if usage.balance is not None and abs(usage.balance) < LARGEST_BALANCE:
-        Workspace.objects.filter(pk=workspace_id).update(
-            credits_balance=usage.balance, credits_checked_at=timezone.now()
-        )
+    balance, spent = _amount(usage.balance), _amount(usage.total_spent)
+    if balance is not None:
+        Workspace.objects.filter(pk=workspace_id).update(credits_balance=balance, credits_checked_at=timezone.now())
+        brakes.note_balance(workspace, balance, asked_at=asked_at)
+    if spent is not None and has_key_of_its_own(workspace):
+        compare(workspace, spent, asked_at=asked_at)
+
+
+def _amount(number: float | None) -> Decimal | None:
+    if number is None or abs(number) >= LARGEST_BALANCE:
+        return None
+    return Decimal(str(number)).quantize(budgets.CENT)
+
+
+def has_key_of_its_own(workspace: Workspace) -> bool:
+    """Return whether what Lamina counts for the workspace's key is the workspace's alone."""
+    key = workspace.lamina_api_key
+    if not key or key == settings.LAMINA_API_KEY:
+        return False
+    others = Workspace.objects.exclude(pk=workspace.pk).exclude(lamina_api_key="").only("lamina_api_key")
+    return all(other.lamina_api_key != key for other in others)
+
+
+def compare(workspace: Workspace, total_spent: Decimal, *, asked_at: datetime) -> None:
+    """Correct the ledger by Lamina's own count of what the workspace's key has spent.
+
+    Only while nothing is going on, so that the difference belongs to what has ended. When that was
+    one run, its line becomes exact; else a line of its own carries the correction.
+    """
+    with transaction.atomic():
+        now = Workspace.objects.select_for_update().get(pk=workspace.pk)
+        # Held while we look: a line changes together with its month.
+        months = list(BudgetMonth.objects.select_for_update().filter(workspace=workspace).order_by("pk"))
+        lines = LedgerLine.objects.filter(month__workspace=workspace)
+        if lines.filter(held__gt=0).exists() or lines.filter(changed_at__gte=asked_at).exists():
+            return
+        counted = sum((month.spent for month in months), Decimal(0))
+        if now.spent_elsewhere is None or now.compared_at is None:
+            now.spent_elsewhere = total_spent - counted
+        else:
+            ended = lines.filter(state=LineState.SETTLED, changed_at__gt=now.compared_at)
+            ended = ended.exclude(kind=LineKind.CORRECTION).order_by("-changed_at")
+            _correct(workspace, list(ended[:2]), total_spent - now.spent_elsewhere - counted)
+        now.compared_at = asked_at
+        now.save(update_fields=["spent_elsewhere", "compared_at"])
+
+
+def _correct(workspace: Workspace, ended: list[LedgerLine], difference: Decimal) -> None:
+    if len(ended) == 1 and not ended[0].is_exact and 0 <= ended[0].settled + difference <= ended[0].amount:
+        budgets.make_exact(ended[0].pk, ended[0].settled + difference)
+    elif difference:
+        logger.info("budget corrected by Lamina's count workspace=%s credits=%s", workspace, difference)
+        budgets.correct(workspace, difference, month=ended[0].month if ended else None)

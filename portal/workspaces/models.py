@@ -263,7 +263,8 @@ class Wallet(models.Model):
 
     fingerprint = models.CharField(max_length=64, unique=True, help_text=_("Tells keys apart; never the key itself."))
     refused_at = models.DateTimeField(null=True, help_text=_("Empty: nothing keeps its runs from being sent."))
-    balance_then = credits_field(null=True, help_text=_("What was left when Lamina refused, as told soon after."))
+    balance_then = credits_field(null=True, help_text=_("The least that was left since Lamina refused."))
+    balance = credits_field(null=True, help_text=_("As last told since then; empty: not asked yet."))
     asked_at = models.DateTimeField(null=True, help_text=_("When its balance was last asked for."))
     try_at = models.DateTimeField(null=True, help_text=_("When one run is let through to try."))
 

@@ -79,6 +79,7 @@ def test_a_video_app_makes_a_video_that_plays_and_seeks(sign_in: SignIn, photos:
     open_app(page, "Performance Marketing Video (V3) Sample")
     upload(page, "Product images", photos / "mug.jpg", photos / "large.jpg")
     page.get_by_label("Script").fill("A mug. A morning. A marble counter.")
+    page.get_by_label("Yes, spend up to").check()
     send(page)
     wait_for(page, "completed")
     page.locator(".output-card", has_text="Performance video").get_by_role("link").first.click()

@@ -23,6 +23,7 @@ from portal.catalogue.models import PinnedApp
 from portal.catalogue.schemas import pin
 from portal.media.models import Media
 from portal.runs import copies, inbox, track
+from portal.runs.costs import to_confirm
 from portal.runs.models import Delivery, Output, Run
 from portal.runs.states import Status
 from portal.runs.submit import send
@@ -61,7 +62,8 @@ def upload(visitor: Client) -> Media:
 
 
 def submit_form(visitor: Client, pin: PinnedApp, **values: Any) -> Run:
-    post = {"token": str(uuid.uuid4()), "schema": pin.app.schema_id, **values}
+    confirmed = str(to_confirm(pin.app) or "")
+    post = {"token": str(uuid.uuid4()), "schema": pin.app.schema_id, "confirmed": confirmed, **values}
     response = visitor.post(pin.get_absolute_url(), post)
     assert response.status_code == 302, re.findall(r'class="field-error".*', response.content.decode())
     return Run.objects.get()

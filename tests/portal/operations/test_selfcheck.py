@@ -55,7 +55,17 @@ def wrong(check: Check) -> dict[str, str]:
 def test_all_well_ends_with_status_0(check: Check) -> None:
     status, lines = check()
     assert (status, set(lines.values())) == (0, {"ok"}), lines
-    assert lines.keys() == {"database", "redis", "workers", "storage", "disk", "lamina", "addresses", "encryption"}
+    assert lines.keys() == {
+        "database",
+        "redis",
+        "workers",
+        "storage",
+        "disk",
+        "lamina",
+        "addresses",
+        "encryption",
+        "budgets",
+    }
 
 
 def test_redis_that_is_away_is_one_line(check: Check, settings: Any) -> None:
@@ -187,7 +197,7 @@ def test_database_that_is_away_is_one_line_and_the_rest_is_tried() -> None:
     ended = manage(PRODUCTION | away | {"LAMINA_API_KEY": "lma_hush"}, "selfcheck", "--no-color")
     assert ended.returncode == 1
     lines = dict(line.split(": ", 1) for line in ended.stdout.splitlines())
-    assert len(lines) == len(ended.stdout.splitlines()) == 8
+    assert len(lines) == len(ended.stdout.splitlines()) == 9
     assert "mend DATABASE_URL" in lines["database"]
     assert "mend REDIS_URL" in lines["redis"]
     assert "Lamina" in lines["lamina"]

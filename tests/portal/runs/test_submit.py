@@ -149,13 +149,6 @@ def test_text_that_looks_like_a_file_reference_stays_text(run: Run, lamina: Sand
     assert starts(lamina)[0]["inputs"] == {"brief_text": media.ref}
 
 
-def test_no_credits_fails_the_run_in_those_words(run: Run, lamina: Sandbox) -> None:
-    lamina.set(out_of_credits=True, out_of_credits_answer="402")
-    send(run.pk)
-    run.refresh_from_db()
-    assert (run.status, run.error_code) == (Status.FAILED, "insufficient_credits")
-
-
 def test_key_that_lamina_refuses_fails_the_run(run: Run, settings: object) -> None:
     settings.LAMINA_API_KEY = "lma_wrong"
     send(run.pk)

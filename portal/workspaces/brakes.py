@@ -1,0 +1,126 @@
+"""What keeps a workspace's runs from being sent: a stop of spending, or no credits left at Lamina.
+
+Runs behind a brake stay waiting and go on by themselves when it is released. Credits count by key:
+once Lamina has refused a start for want of them, the other runs of the same key are not worth a
+request each. They go on when the balance grows; and now and then one is let through to try, because
+a balance may tell less than the whole story.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
+
+from portal.workspaces.budgets import find_stop
+from portal.workspaces.lamina import key_of
+from portal.workspaces.models import SpendingStop, Wallet, Workspace
+
+logger = logging.getLogger(__name__)
+
+TRY_EVERY = timedelta(minutes=5)
+ASK_EVERY = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Brake:
+    """Why nothing of a workspace is sent, in words for its members, and whether one run may try."""
+
+    why: str
+    may_try: bool = False
+
+
+def stopped_words(stop: SpendingStop) -> str:
+    """Return what a waiting run says while staff have stopped spending."""
+    return _("Staff have stopped spending for now (%s). It is saved and goes on by itself when they lift that.") % (
+        stop.why
+    )
+
+
+def credits_words() -> str:
+    """Return what a waiting run says while Lamina has no credits for it."""
+    return _("The workspace has not enough credits at Lamina. It is saved and goes on when topped up.")
+
+
+def brakes() -> dict[int, Brake]:
+    """Return the brakes of every workspace that has one, by its id."""
+    found: dict[int, Brake] = {}
+    for wallet, ids in _dry_wallets():
+        may_try = wallet.try_at is None or wallet.try_at <= timezone.now()
+        found |= dict.fromkeys(ids, Brake(credits_words(), may_try))
+    stops = list(SpendingStop.objects.filter(lifted_at=None).order_by("-at"))
+    for stop in stops:
+        if stop.workspace_id:
+            found[stop.workspace_id] = Brake(stopped_words(stop))
+    for stop in stops:
+        if not stop.workspace_id:
+            found |= dict.fromkeys(Workspace.objects.values_list("pk", flat=True), Brake(stopped_words(stop)))
+    return found
+
+
+def find_brake(workspace: Workspace, *, amount: Decimal) -> str:
+    """Return why a run that holds this amount must wait, empty when it may be sent; the one that tries is counted."""
+    stop = find_stop(workspace)
+    if stop is not None:
+        return stopped_words(stop)
+    wallet = Wallet.objects.filter(fingerprint=fingerprint_of(workspace), refused_at__isnull=False).first()
+    if wallet is None or (wallet.balance is not None and amount <= wallet.balance):
+        return ""
+    now = timezone.now()
+    if wallet.try_at is not None and wallet.try_at > now:
+        return credits_words()
+    tries = Wallet.objects.filter(pk=wallet.pk, try_at=wallet.try_at).update(try_at=now + TRY_EVERY)
+    return "" if tries else credits_words()
+
+
+def fingerprint_of(workspace: Workspace) -> str:
+    """Return what tells the keys of workspaces apart without being one."""
+    return salted_hmac("portal.wallet", key_of(workspace), algorithm="sha256").hexdigest()
+
+
+def note_refusal(workspace: Workspace) -> None:
+    """Remember that Lamina refused a run for want of credits."""
+    now = timezone.now()
+    fingerprint = fingerprint_of(workspace)
+    wallet, _created = Wallet.objects.get_or_create(fingerprint=fingerprint)
+    Wallet.objects.filter(pk=wallet.pk).update(try_at=now + TRY_EVERY)
+    fresh = Wallet.objects.filter(pk=wallet.pk, refused_at=None)
+    if fresh.update(refused_at=now, balance_then=None, balance=None, asked_at=None):
+        logger.warning("no credits left at Lamina workspace=%s", workspace)
+
+
+def note_balance(workspace: Workspace, balance: Decimal, *, asked_at: datetime) -> None:
+    """Let the runs of a key go on when its balance has grown since Lamina refused one."""
+    refused = Wallet.objects.filter(fingerprint=fingerprint_of(workspace), refused_at__lte=asked_at)
+    if refused.filter(balance_then__lt=balance).update(refused_at=None, balance_then=None, balance=None):
+        logger.info("credits were topped up workspace=%s", workspace)
+        return
+    # What is spent meanwhile lowers the mark, so that a small top-up is noticed too.
+    refused.filter(Q(balance_then=None) | Q(balance_then__gt=balance)).update(balance_then=balance)
+    refused.update(balance=balance)
+
+
+def balances_to_ask() -> list[int]:
+    """Return a workspace for each key without credits whose balance is worth asking for again."""
+    now = timezone.now()
+    ids = []
+    for wallet, workspace_ids in _dry_wallets():
+        is_due = Q(asked_at=None) | Q(asked_at__lte=now - ASK_EVERY)
+        if workspace_ids and Wallet.objects.filter(is_due, pk=wallet.pk).update(asked_at=now):
+            ids.append(workspace_ids[0])
+    return ids
+
+
+def _dry_wallets() -> list[tuple[Wallet, list[int]]]:
+    """Return the wallets that Lamina found empty, with the workspaces that pay from them."""
+    dry = {wallet.fingerprint: (wallet, []) for wallet in Wallet.objects.filter(refused_at__isnull=False)}
+    if not dry:
+        return []
+    for workspace in Workspace.objects.only("lamina_api_key").order_by("pk"):
+        if found := dry.get(fingerprint_of(workspace)):
+            found[1].append(workspace.pk)
+    return list(dry.values())

@@ -1,0 +1,251 @@
+"""What waits behind a stop of spending or an empty wallet: it says why, is not hammered, and goes on by itself."""
+
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.core.cache import cache
+from django.test import Client
+from django.utils import timezone
+
+from lamina_integration.sandbox import Sandbox
+from portal.catalogue.models import App, PinnedApp
+from portal.runs import lanes, reconcile, refine, tasks
+from portal.runs.models import Run
+from portal.runs.states import Status, Teller
+from portal.runs.submit import claim, mark_sent, send, submit
+from portal.runs.track import adopt
+from portal.workspaces.brakes import balances_to_ask
+from portal.workspaces.budgets import lift, state_of, stop_spending
+from portal.workspaces.credits import refresh_balance
+from portal.workspaces.models import LedgerLine, LineKind, Membership, User, Wallet, Workspace
+from tests.portal.runs.test_costs import news
+
+TOO_FEW = "The workspace has not enough credits at Lamina. It is saved and goes on when topped up."
+
+
+def another(run: Run, member: Membership) -> Run:
+    return submit(
+        member=member, pin=run.pin, schema=run.schema, inputs=run.inputs, outputs_wanted=[], token=uuid.uuid4()
+    )
+
+
+def sweep() -> None:
+    """Send what the sweep would have sent, as if it were high time."""
+    Run.objects.filter(status=Status.WAITING, next_at__lte=timezone.now() + timedelta(minutes=1)).update(
+        next_at=timezone.now()
+    )
+    for run_id, _lane in lanes.runs_to_send():
+        send(run_id)
+
+
+def starts(lamina: Sandbox) -> int:
+    return len(lamina.ledger()["starts"])
+
+
+def refresh(run: Run) -> Run:
+    run.refresh_from_db()
+    return run
+
+
+def look_at_balance(workspace: Workspace) -> None:
+    cache.clear()
+    refresh_balance(workspace.pk)
+
+
+def test_stopped_spending_sends_nothing_and_the_waiting_run_says_why(
+    run: Run, lamina: Sandbox, staff: User, as_user: Callable[[User], Client], creator: User
+) -> None:
+    stop_spending(workspace=None, why="The bill is being checked", by=staff)
+    send(run.pk)
+    sweep()
+    assert refresh(run).status == Status.WAITING
+    assert starts(lamina) == 0
+    page = as_user(creator).get(run.get_absolute_url()).content.decode()
+    assert "Staff have stopped spending for now (The bill is being checked)." in page
+    assert "It is saved and goes on by itself" in page
+    assert state_of(run.workspace).held > 0
+
+
+def test_everything_goes_on_by_itself_when_the_stop_is_lifted(run: Run, lamina: Sandbox, staff: User) -> None:
+    stop = stop_spending(workspace=run.workspace, why="An odd bill", by=staff)
+    sweep()
+    assert "An odd bill" in refresh(run).held_up
+    lift(stop, why="Explained", by=staff)
+    for run_id, _lane in lanes.runs_to_send():
+        send(run_id)
+    assert refresh(run).status in {Status.QUEUED, Status.RUNNING, Status.COMPLETED}
+    assert run.held_up == ""
+    assert starts(lamina) == 1
+
+
+def test_stop_in_the_last_moment_before_the_request_leaves_is_kept(run: Run, staff: User) -> None:
+    attempt = claim(run.pk)
+    stop_spending(workspace=None, why="Now", by=staff)
+    assert not mark_sent(attempt)
+    assert refresh(run).status == Status.WAITING
+    assert "(Now)" in run.held_up
+
+
+def test_cancel_works_while_spending_is_stopped(
+    run: Run, staff: User, as_user: Callable[[User], Client], creator: User
+) -> None:
+    stop_spending(workspace=None, why="Now", by=staff)
+    sweep()
+    as_user(creator).post(f"{run.get_absolute_url()}cancel/")
+    assert refresh(run).status == Status.CANCELLED
+    assert state_of(run.workspace).used == 0
+
+
+def test_run_refused_for_want_of_credits_waits_in_those_words(
+    run: Run, lamina: Sandbox, as_user: Callable[[User], Client], creator: User
+) -> None:
+    lamina.set(out_of_credits=True, out_of_credits_answer="402")
+    send(run.pk)
+    assert (refresh(run).status, run.held_up) == (Status.WAITING, TOO_FEW)
+    assert run.attempts.get().closed_at is not None
+    browser = as_user(creator)
+    for address in (run.get_absolute_url(), f"{run.get_absolute_url()}progress/"):
+        assert TOO_FEW in browser.get(address).content.decode()
+
+
+def test_lamina_is_not_hammered_and_other_runs_of_the_key_hold_back(
+    run: Run, member: Membership, lamina: Sandbox
+) -> None:
+    lamina.set(out_of_credits=True, out_of_credits_answer="402")
+    send(run.pk)
+    later = another(run, member)
+    for _ in range(5):
+        send(later.pk)
+        sweep()
+    assert refresh(later).held_up == TOO_FEW
+    assert later.attempts.count() == 0
+    assert run.attempts.count() == 1
+
+
+def test_one_run_is_let_through_to_try_after_a_while(run: Run, member: Membership, lamina: Sandbox) -> None:
+    lamina.set(out_of_credits=True, out_of_credits_answer="402")
+    send(run.pk)
+    rest = [another(run, member) for _ in range(3)]
+    Wallet.objects.update(try_at=timezone.now())
+    sweep()
+    sweep()
+    assert sum(each.attempts.count() for each in rest) == 1
+
+
+def test_everything_goes_on_when_the_balance_has_grown(run: Run, member: Membership, lamina: Sandbox) -> None:
+    lamina.set(out_of_credits=True, out_of_credits_answer="402")
+    send(run.pk)
+    later = another(run, member)
+    sweep()
+    look_at_balance(run.workspace)
+    sweep()
+    assert {refresh(each).status for each in (run, later)} == {Status.WAITING}
+    lamina.set(out_of_credits=False)
+    look_at_balance(run.workspace)
+    for run_id, _lane in lanes.runs_to_send():
+        send(run_id)
+    assert Status.WAITING not in {refresh(each).status for each in (run, later)}
+    assert starts(lamina) == 2
+    assert {each.held_up for each in (run, later)} == {""}
+
+
+def test_balance_of_a_key_without_credits_is_asked_for_again_soon_and_not_at_every_sweep(
+    run: Run, lamina: Sandbox
+) -> None:
+    assert balances_to_ask() == []
+    lamina.set(out_of_credits=True, out_of_credits_answer="402")
+    send(run.pk)
+    assert balances_to_ask() == [run.workspace_id]
+    assert balances_to_ask() == []
+    Wallet.objects.update(asked_at=timezone.now() - timedelta(minutes=1))
+    assert balances_to_ask() == [run.workspace_id]
+
+
+def test_run_that_the_balance_pays_for_is_not_kept_by_a_dearer_one(
+    run: Run, member: Membership, lamina: Sandbox
+) -> None:
+    lamina.set(out_of_credits=True, out_of_credits_answer="402")
+    send(run.pk)
+    lamina.set(out_of_credits=False)
+    Wallet.objects.update(balance_then=10**6, balance=10**6)
+    later = another(run, member)
+    send(later.pk)
+    assert refresh(later).status != Status.WAITING
+
+
+def test_workspace_with_another_key_is_not_held_back(
+    run: Run, lamina: Sandbox, other_workspace: Workspace, outsider: User, poster: PinnedApp
+) -> None:
+    lamina.set(out_of_credits=True, out_of_credits_answer="402")
+    send(run.pk)
+    other_workspace.lamina_api_key = "lma_other"
+    other_workspace.save()
+    pin = PinnedApp.objects.create(workspace=other_workspace, app=poster.app, capability="image")
+    member = outsider.memberships.get()
+    theirs = submit(member=member, pin=pin, schema=poster.app.schema, inputs={}, outputs_wanted=[], token=uuid.uuid4())
+    assert claim(theirs.pk) is not None
+
+
+def test_accepted_run_that_failed_for_want_of_credits_stays_failed_and_says_so(
+    run: Run, member: Membership, lamina: Sandbox, as_user: Callable[[User], Client], creator: User
+) -> None:
+    claim(run.pk)
+    adopt(run.pk, news(run, "failed", 0, errorMessage="Insufficient credits"), told_by=Teller.DELIVERY)
+    assert refresh(run).status == Status.FAILED
+    page = as_user(creator).get(run.get_absolute_url()).content.decode()
+    assert "The workspace has not enough credits for this run." in page
+    assert "Nothing was charged." in page
+    assert "Edit and run again" in page
+    assert state_of(run.workspace).used == 0
+    later = another(run, member)
+    send(later.pk)
+    assert refresh(later).held_up == TOO_FEW
+
+
+def test_sweep_asks_for_the_balance_and_sends_nothing_else(run: Run, lamina: Sandbox) -> None:
+    lamina.set(out_of_credits=True, out_of_credits_answer="402")
+    send(run.pk)
+    tasks.sweep()
+    assert Wallet.objects.get().asked_at is not None
+
+
+def test_hold_that_outlived_its_run_is_settled(run: Run) -> None:
+    Run.objects.update(status=Status.CANCELLED)
+    state = state_of(run.workspace)
+    assert state.held > 0
+    assert reconcile.check_budgets() == 0, "too young to be a fault"
+    run.workspace.budget_months.get().lines.update(changed_at=timezone.now() - timedelta(minutes=1))
+    assert reconcile.check_budgets() == 1
+    assert state_of(run.workspace).held == 0
+    assert reconcile.check_budgets() == 0
+
+
+def test_hold_of_a_run_that_is_gone_is_counted_as_a_whole(run: Run) -> None:
+    App.objects.update(credits_expected=12)
+    workspace = run.workspace
+    run.delete()
+    workspace.budget_months.get().lines.update(changed_at=timezone.now() - timedelta(minutes=1), expected=12)
+    reconcile.check_budgets()
+    assert (state_of(workspace).held, state_of(workspace).spent) == (0, 12)
+
+
+def test_hold_of_a_run_that_goes_on_is_left_alone(run: Run) -> None:
+    run.workspace.budget_months.get().lines.update(changed_at=timezone.now() - timedelta(days=1))
+    assert reconcile.check_budgets() == 0
+    assert state_of(run.workspace).held > 0
+
+
+def test_hold_of_a_refinement_that_goes_on_is_left_alone_and_one_that_ended_is_settled(
+    run: Run, member: Membership
+) -> None:
+    Run.objects.update(status=Status.COMPLETED, lamina_run_id="one")
+    reconcile.check_budgets()
+    wish = refine.ask(member=member, run=refresh(run), words="Bluer, please", token=uuid.uuid4())
+    lines = LedgerLine.objects.filter(kind=LineKind.REFINEMENT)
+    LedgerLine.objects.update(changed_at=timezone.now() - timedelta(minutes=1))
+    reconcile.check_budgets()
+    assert lines.get().held > 0
+    type(wish).objects.update(state="failed")
+    assert reconcile.check_budgets() == 1
+    assert lines.get().held == 0
