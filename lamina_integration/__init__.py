@@ -27,6 +27,7 @@ from lamina_integration.limits import Lane, RequestBudget
 from lamina_integration.wire import (
     App,
     AppSummary,
+    Asset,
     Estimate,
     OutputSpec,
     Page,
@@ -43,6 +44,7 @@ from lamina_integration.wire import (
 __all__ = [
     "App",
     "AppSummary",
+    "Asset",
     "AsyncLaminaClient",
     "By",
     "DeliveryMalformed",

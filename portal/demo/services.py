@@ -85,7 +85,7 @@ def services(options: Options, kept: Kept) -> dict[str, Service]:
             name="worker",
             command=[
                 *(python, "-m", "celery", "-A", "portal", "worker", "-n", "portal@%h", "-l", "INFO"),
-                *("--pool", "threads", "--concurrency", "16"),
+                *("--pool", "threads", "--concurrency", "18"),
                 *("-Q", "interactive,inbox,tracking,batch,media", "--without-gossip", "--without-mingle"),
             ],
             answers=lambda: is_worker_listening(embedded.socket_path(data)),

@@ -26,7 +26,7 @@ from lamina_integration import (
 )
 from lamina_integration.webhooks import VerifiedDelivery, read_run, verify
 from portal.runs import models as rows
-from portal.runs import track
+from portal.runs import rounds, track
 from portal.runs.models import Attempt, Delivery, Verdict
 from portal.runs.states import Teller
 from portal.workspaces.lamina import client_for
@@ -147,8 +147,7 @@ def refresh_keys() -> bool:
 def apply_delivery(delivery_id: int) -> None:
     """Apply a stored delivery to its run; an applied one is left alone.
 
-    A stale one only leads to a question: what Lamina says now is applied instead. Raises LaminaError
-    when that question has no answer; the sweep tries again.
+    A stale one only leads to a question: what Lamina says now is applied instead, at the next round.
     """
     delivery = Delivery.objects.select_related("attempt__run").get(pk=delivery_id)
     if delivery.applied_at:
@@ -157,7 +156,7 @@ def apply_delivery(delivery_id: int) -> None:
         tries=models.F("tries") + 1, next_at=timezone.now() + timedelta(seconds=2 ** min(delivery.tries + 2, 8))
     )
     if delivery.verdict == Verdict.STALE:
-        track.ask_about(delivery.attempt.run_id)
+        rounds.want_details(delivery.attempt.run_id)
     else:
         track.adopt(delivery.attempt.run_id, read_run(delivery.body), told_by=Teller.DELIVERY)
     Delivery.objects.filter(pk=delivery_id).update(applied_at=timezone.now(), error="")

@@ -272,6 +272,10 @@ class OutputStatus(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
+# What may still come: a place that was closed with its run is filled all the same when something was made.
+OPEN = frozenset({OutputStatus.PENDING, OutputStatus.CANCELLED})
+
+
 class Output(models.Model):
     """One thing a run makes: a reserved place first, then what came of it."""
 

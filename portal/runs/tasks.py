@@ -11,7 +11,7 @@ from django.core.cache import cache
 
 from lamina_integration import LaminaError
 from portal.celery import app as celery
-from portal.runs import copies, inbox, lanes, reconcile, refine, submit, track
+from portal.runs import copies, inbox, lanes, reconcile, refine, rounds, submit
 from portal.runs.leases import LEASE_SECONDS, renewed
 from portal.runs.models import Run, RunLane
 from portal.workspaces.brakes import balances_to_ask
@@ -60,6 +60,7 @@ def cancel_run(run_id: str) -> None:
 
 
 @celery.task
+@in_slot("long")
 def send_refinement(refinement_id: int, run_id: str) -> None:
     """Ask Lamina for a change that a person wants; takes as long as Lamina works on it."""
     refine.send(refinement_id)
@@ -130,7 +131,7 @@ def track_runs() -> None:
     try:
         with renewed(lambda: cache.touch(TRACKING_LOCK, LEASE_SECONDS)):
             reconcile.settle_unconfirmed()
-            for run_id in [*track.track_all(), *refine.settle_unconfirmed()]:
+            for run_id in [*rounds.go_round(), *refine.settle_unconfirmed()]:
                 after_news(run_id)
     finally:
         if cache.get(TRACKING_LOCK) == mine:

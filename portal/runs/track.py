@@ -8,28 +8,19 @@ import logging
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from lamina_integration import (
-    LaminaBudgetSpent,
-    LaminaClient,
-    LaminaError,
-    LaminaNotFound,
-    LaminaRateLimited,
-    Lane,
-    RemoteOutput,
-    RemoteRun,
-    RunSummary,
-)
+from lamina_integration import LaminaClient, LaminaNotFound, RemoteOutput, RemoteRun
 from portal.runs import costs
-from portal.runs.models import Move, Output, OutputStatus, Run
+from portal.runs.made import FROM_LIST
+from portal.runs.models import OPEN, Move, Output, OutputStatus, Run
 from portal.runs.states import FINAL, REMOTE, Status, Teller
 from portal.workspaces.brakes import note_refusal
-from portal.workspaces.lamina import client_for, key_of
 
 logger = logging.getLogger(__name__)
 
@@ -45,14 +36,11 @@ OUTPUT_STATUS_OF = {
     "error": OutputStatus.ERROR,
     "cancelled": OutputStatus.CANCELLED,
 }
-# What may still come: a place that was closed with its run is filled all the same when something was made.
-OPEN = frozenset({OutputStatus.PENDING, OutputStatus.CANCELLED})
 MISSING = "missing"
 MOST_OUTPUTS = 200
-PACE_SECONDS = {"image": 4, "video": 10}  # how often a run's details are worth a request
+# How often Lamina is worth asking, as its documentation has it: one picture, several steps, video.
+IMAGE_SECONDS, STEPS_SECONDS, VIDEO_SECONDS = 4, 7, 12
 LONGEST_PACE_SECONDS = 60
-DETAILS_PER_SWEEP = 6
-PAGES_PER_SWEEP = 5
 NO_CREDITS = "insufficient credits"
 
 
@@ -178,13 +166,17 @@ def _place_for(remote: RemoteOutput, rows: list[Output], taken: set[str]) -> Out
     """Return the row this output belongs to: by its id, else the first free place of its label, else any unnamed.
 
     A place is free while it waits and no output of this answer has its id: labels are not unique,
-    and an id given with the start's answer need not be the one given later.
+    and an id given with the start's answer need not be the one given later. One that was filled from
+    the list of assets has no output's id yet; the thing itself tells, or else its label.
     """
     free = [row for row in rows if row.lamina_id not in taken and row.status in OPEN]
     by_id = (row for row in rows if row.lamina_id == remote.id and row.is_current)
     by_label = (row for row in free if row.label.casefold() == remote.label.casefold())
     unnamed = (row for row in free if not row.label)
-    return next(by_id, None) or next(by_label, None) or next(unnamed, None)
+    filled = [row for row in rows if row.lamina_id.startswith(FROM_LIST) and row.is_current]
+    same = (row for row in filled if remote.is_usable and remote.value in {row.remote_url, row.text})
+    alike = (row for row in filled if remote.is_usable and row.label.casefold() == remote.label.casefold())
+    return next(chain(by_id, same, by_label, alike, unnamed), None)
 
 
 def _apply_output(row: Output, remote: RemoteOutput) -> bool:
@@ -219,96 +211,25 @@ def pace_of(run: Run) -> float:
     """Return the seconds until Lamina is worth asking again: by kind of work, slower with age."""
     if run.error_code == MISSING:
         return float(LONGEST_PACE_SECONDS)
-    kinds = {output.kind for output in run.outputs.all()}
-    pace = max((PACE_SECONDS.get(kind, PACE_SECONDS["image"]) for kind in kinds), default=PACE_SECONDS["image"])
+    outputs = run.outputs.all()
+    pace = STEPS_SECONDS if len(outputs) > 1 else IMAGE_SECONDS
+    if any(output.kind == "video" for output in outputs):
+        pace = VIDEO_SECONDS
     age = (timezone.now() - (run.accepted_at or timezone.now())).total_seconds()
     return float(min(LONGEST_PACE_SECONDS, max(pace, age / 30)))
 
 
-def track_all() -> list[uuid.UUID]:
-    """Ask Lamina about every run it is time to ask about; return the runs there was news of.
-
-    One request covers a hundred runs. Details are fetched only for runs whose state differs from
-    ours, and for a few that are running, so that their outputs appear one by one.
-    """
-    due = Run.objects.remote().filter(next_at__lte=timezone.now())
-    by_key: dict[str, list[Run]] = {}
-    for run in due.select_related("workspace").prefetch_related("outputs").order_by("next_at")[:500]:
-        by_key.setdefault(key_of(run.workspace), []).append(run)
-    told: list[uuid.UUID] = []
-    for runs in by_key.values():
-        with client_for(runs[0].workspace, lane=Lane.TRACKING) as client:
-            try:
-                told.extend(_track_group(runs, client))
-            except LaminaError as error:
-                logger.warning("runs not asked after count=%d error=%s", len(runs), error)
-            except Exception as error:
-                # One workspace's odd answers never keep the others waiting.
-                logger.exception("runs not asked after count=%d error=%r", len(runs), error)
-    return told
-
-
-def _track_group(runs: list[Run], client: LaminaClient) -> list[uuid.UUID]:
-    listed = _listed(runs, client)
-    told = []
-    details_left = DETAILS_PER_SWEEP
-    for run in runs:
-        summary = listed.get(run.lamina_run_id or "")
-        is_news = summary is None or STATUS_OF.get(summary.status) != run.status
-        wants_details = is_news or (run.status == Status.RUNNING and len(run.outputs.all()) > 1)
-        if wants_details and details_left:
-            details_left -= 1
-            if _asked(run, client):
-                told.append(run.pk)
-        elif is_news:
-            continue  # first of all at the next turn
-        run.look_again_in(pace_of(run))
-    return told
-
-
-def _asked(run: Run, client: LaminaClient) -> bool:
-    """Ask about one run; what goes wrong with it never keeps the others waiting."""
-    try:
-        _ask(run, client)
-    except (LaminaBudgetSpent, LaminaRateLimited):
-        raise
-    except Exception as error:
-        logger.exception("run not asked after run=%s error=%r", run.reference, error)
-        return False
-    return True
-
-
-def _listed(runs: list[Run], client: LaminaClient) -> dict[str, RunSummary]:
-    """Return what the list of runs says about these, by Lamina's id."""
-    since = min(run.accepted_at or run.created_at for run in runs) - timedelta(minutes=2)
-    wanted = {run.lamina_run_id for run in runs}
-    found: dict[str, RunSummary] = {}
-    for number in range(PAGES_PER_SWEEP):
-        page = client.runs.list(since=since, limit=100, offset=100 * number)
-        found.update({item.run_id: item for item in page.items})
-        if wanted <= found.keys() or len(page.items) < 100:
-            break
-    return found
-
-
-def _ask(run: Run, client: LaminaClient) -> None:
+def ask(run: Run, client: LaminaClient) -> None:
+    """Apply what Lamina says about one run now; raises LaminaError."""
     try:
         remote = client.runs.get(run.lamina_run_id or "")
     except LaminaNotFound:
         logger.error("run is not at Lamina any more run=%s lamina_run=%s", run.reference, run.lamina_run_id)
-        if Run.objects.filter(pk=run.pk, error_code="").update(error_code=MISSING):
+        if not run.is_final and Run.objects.filter(pk=run.pk, error_code="").update(error_code=MISSING):
             run.touch()
-        return
+        raise
     Run.objects.filter(pk=run.pk).update(checked_at=timezone.now())
     if run.error_code == MISSING:
         Run.objects.filter(pk=run.pk, error_code=MISSING).update(error_code="")
         run.touch()
     apply(run.pk, remote, told_by=Teller.SWEEP)
-
-
-def ask_about(run_id: uuid.UUID) -> None:
-    """Ask Lamina about one run now; raises LaminaError."""
-    run = Run.objects.select_related("workspace").get(pk=run_id)
-    if run.lamina_run_id and not run.is_final:
-        with client_for(run.workspace, lane=Lane.TRACKING) as client:
-            _ask(run, client)

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 
 # Together with the two tasks there is only one of (tracking, watching) less than a demo worker's threads.
-PLACES = {"interactive": 4, "batch": 2, "media": 3, "background": 2}
+PLACES = {"interactive": 4, "batch": 2, "media": 3, "long": 2, "background": 2}
 COMES_AGAIN = 3
 _free = {kind: BoundedSemaphore(places) for kind, places in PLACES.items()}
 

@@ -22,7 +22,7 @@ from lamina_integration.sandbox import Sandbox
 from portal.catalogue.models import PinnedApp
 from portal.catalogue.schemas import pin
 from portal.media.models import Media
-from portal.runs import copies, inbox, track
+from portal.runs import copies, inbox, rounds
 from portal.runs.costs import to_confirm
 from portal.runs.models import Delivery, Output, Run
 from portal.runs.states import Status
@@ -123,7 +123,7 @@ def test_video_and_text_by_the_sweep_alone(visitor: Client, workspace: Workspace
     send(run.pk)
     lamina.finish()
     Run.objects.update(next_at=timezone.now())
-    track.track_all()
+    rounds.go_round()
     run.refresh_from_db()
     assert run.status == Status.COMPLETED
     take_copies(run)
@@ -145,7 +145,7 @@ def test_media_that_died_is_said_and_can_be_copied_later(
     lamina.finish()
     lamina.set(media_fault="gone")
     Run.objects.update(next_at=timezone.now())
-    track.track_all()
+    rounds.go_round()
     take_copies(run)
     output = run.outputs.get()
     assert (output.media, output.copy_tries) == (None, 1)

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from lamina_integration.sandbox import Sandbox
 from portal.media.models import Media
-from portal.runs import copies, track
+from portal.runs import copies, rounds
 from portal.runs.models import Output, Run
 from portal.runs.submit import send
 
@@ -18,7 +18,8 @@ def made(run: Run, lamina: Sandbox) -> Output:
     send(run.pk)
     run.refresh_from_db()
     lamina.complete(run.lamina_run_id)
-    track.ask_about(run.pk)
+    rounds.want_details(run.pk)
+    rounds.go_round()
     return run.outputs.first()
 
 

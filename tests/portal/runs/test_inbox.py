@@ -15,6 +15,7 @@ from lamina_integration.sandbox import Sandbox
 from lamina_integration.webhooks import sign
 from portal.runs import inbox, models
 from portal.runs.models import Delivery, Run
+from portal.runs.rounds import go_round
 from portal.runs.states import Status
 from portal.runs.submit import send
 from tests.keys import jwk_x
@@ -140,11 +141,14 @@ def test_stale_delivery_is_a_hint_and_lamina_is_asked(deliver: Deliver, sent: Ru
     assert deliver(age=3600).status_code == 200
     assert Delivery.objects.get().verdict == "stale"
     apply_all()
+    go_round()
     sent.refresh_from_db()
     assert sent.status == Status.QUEUED, "what the old message says is not believed"
+    assert sent.details_next_at is None
     lamina.complete(sent.lamina_run_id)
     Delivery.objects.update(applied_at=None, next_at=timezone.now())
     apply_all()
+    go_round()
     sent.refresh_from_db()
     assert sent.status == Status.COMPLETED
 

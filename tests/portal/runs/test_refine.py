@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from lamina_integration.sandbox import Sandbox
-from portal.runs import copies, refine, track
+from portal.runs import copies, refine, rounds, track
 from portal.runs.models import Output, Run
 from portal.runs.refinements import Refinement, RefinementState
 from portal.runs.states import Status, Teller
@@ -30,7 +30,8 @@ def done(run: Run, lamina: Sandbox) -> Run:
     send(run.pk)
     run.refresh_from_db()
     lamina.complete(run.lamina_run_id)
-    track.ask_about(run.pk)
+    rounds.want_details(run.pk)
+    rounds.go_round()
     copy_all(run)
     run.refresh_from_db()
     assert run.status == Status.COMPLETED

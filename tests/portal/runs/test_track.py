@@ -9,9 +9,10 @@ from lamina_integration import RemoteRun
 from lamina_integration.sandbox import Sandbox
 from portal.runs import track
 from portal.runs.models import OutputStatus, Run
+from portal.runs.rounds import go_round
 from portal.runs.states import Status, Teller
 from portal.runs.submit import send, submit
-from portal.runs.track import MOST_OUTPUTS, adopt, apply, track_all
+from portal.runs.track import MOST_OUTPUTS, adopt, apply
 from portal.runs.words import RunScreen
 from portal.workspaces.models import Membership
 
@@ -137,7 +138,7 @@ def test_without_any_webhook_the_sweep_settles_every_run(run: Run, lamina: Sandb
     send(run.pk)
     lamina.finish()
     Run.objects.update(next_at=timezone.now())
-    track_all()
+    go_round()
     run.refresh_from_db()
     assert run.status == Status.COMPLETED
     assert {row.status for row in run.outputs.all()} == {"completed"}
@@ -146,7 +147,7 @@ def test_without_any_webhook_the_sweep_settles_every_run(run: Run, lamina: Sandb
 def test_tracking_survives_lamina_being_down(sent: Run, settings: object) -> None:
     settings.LAMINA_BASE_URL = "http://127.0.0.1:9"
     Run.objects.update(next_at=timezone.now())
-    assert track_all() == []
+    assert go_round() == []
     sent.refresh_from_db()
     assert sent.status == Status.QUEUED
 
@@ -167,7 +168,7 @@ def test_one_run_that_cannot_be_asked_about_never_keeps_the_others_waiting(
 
     monkeypatch.setattr(track, "apply", poisoned)
     Run.objects.update(next_at=timezone.now())
-    track_all()
+    go_round()
     twin.refresh_from_db()
     run.refresh_from_db()
     assert twin.status == Status.COMPLETED
@@ -177,8 +178,8 @@ def test_one_run_that_cannot_be_asked_about_never_keeps_the_others_waiting(
 def test_run_that_lamina_does_not_know_any_more_says_so_and_is_kept(sent: Run, lamina: Sandbox) -> None:
     lamina.reset()
     Run.objects.update(next_at=timezone.now())
-    track_all()
-    track_all()
+    go_round()
+    go_round()
     sent.refresh_from_db()
     assert (sent.status, sent.error_code) == (Status.QUEUED, "missing")
 
