@@ -76,6 +76,11 @@ def verify(
     return delivery
 
 
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Refuse what cannot be a delivery by its headers alone, without a query; raises DeliveryMalformed."""
+    _signature_and_timestamp({name.lower(): value for name, value in headers.items()})
+
+
 class KeyRing:
     """The published keys as one process knows them: fetched when needed, and seldom.
 

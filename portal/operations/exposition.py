@@ -63,6 +63,7 @@ def _figures(found: Figures) -> Iterator[Metric]:
     yield from _one("portal_settled_by_sweep_ratio", "Share of our own check, of it and deliveries.", share)
     yield _by("portal_deliveries", "Deliveries of the last hour by verdict.", "verdict", found.deliveries)
     yield from _one("portal_delivery_repeats", "Repeats of the last hour's deliveries.", found.repeats)
+    yield _by("portal_deliveries_rejected", "Deliveries of the last hour that were refused.", "reason", found.rejected)
     yield from _one("portal_deliveries_unapplied", "Deliveries that are not applied.", found.unapplied)
     yield from _one("portal_outputs_to_copy", "Outputs that wait for a copy.", found.copies_waiting)
 

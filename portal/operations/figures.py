@@ -8,6 +8,7 @@ from django.db.models import Count, F, Min, Sum
 from django.utils import timezone
 
 from portal.runs.models import Delivery, Move, Output, Run, Verdict
+from portal.runs.rejections import recent as recent_rejections
 from portal.runs.states import FINAL, Status, Teller
 
 LOOK_BACK = timedelta(hours=1)
@@ -25,10 +26,16 @@ class Figures:
     settled: dict[str, int]
     deliveries: dict[str, int]
     repeats: int
+    rejected: dict[str, int]
     unapplied: int
     oldest_unapplied_seconds: float | None
     copies_waiting: int
     oldest_copy_seconds: float | None
+
+    @property
+    def rejected_in_all(self) -> int:
+        """Return how many deliveries were refused."""
+        return sum(self.rejected.values())
 
     @property
     def unconfirmed(self) -> int:
@@ -58,6 +65,7 @@ def figures() -> Figures:
         settled=settled(since),
         deliveries={verdict: verdicts.get(verdict, 0) for verdict in Verdict.values},
         repeats=recent.aggregate(n=Sum("repeats"))["n"] or 0,
+        rejected=recent_rejections(),
         unapplied=unapplied["n"],
         oldest_unapplied_seconds=age(unapplied["oldest"], now),
         copies_waiting=copies["n"],

@@ -28,6 +28,7 @@ from lamina_integration import (
 )
 from portal.operations.broker import BrokerState, broker_state, eviction_policy
 from portal.operations.health import WORKER_SILENT_SECONDS, free_bytes
+from portal.runs.callbacks import address_is_refused
 from portal.runs.reconcile import loose_holds
 from portal.workspaces.budgets import differences
 from portal.workspaces.lamina import client_for
@@ -167,8 +168,17 @@ def check_addresses() -> Iterator[Trouble]:
     allowed = [host.strip().lower() for host in settings.ALLOWED_HOSTS]
     if url.hostname and not any(_allows(pattern, url.hostname) for pattern in allowed):
         yield Trouble("ALLOWED_HOSTS has not the host of PORTAL_PUBLIC_URL", f"add {url.hostname} to ALLOWED_HOSTS")
+    if _address_is_refused():
+        yield Trouble("Lamina refuses PORTAL_PUBLIC_URL for its webhooks", "set it to an http or https address")
     if settings.PRODUCTION and settings.DEBUG:
         yield Trouble("DEBUG is on in production", "set DEBUG=off")
+
+
+def _address_is_refused() -> bool:
+    try:
+        return bool(settings.PORTAL_PUBLIC_URL) and address_is_refused()
+    except DatabaseError:
+        return False
 
 
 def _allows(pattern: str, host: str) -> bool:

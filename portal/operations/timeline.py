@@ -65,7 +65,7 @@ def _moves(run: Run) -> Iterator[Moment]:
 def _attempt(attempt: Attempt) -> Iterator[Moment]:
     yield Moment(attempt.opened_at, _("A worker took it"))
     if attempt.sent_at:
-        yield Moment(attempt.sent_at, _("Sent to Lamina"))
+        yield Moment(attempt.sent_at, _("Sent to Lamina"), attempt.get_callback_display() or _("Not asked to tell us"))
     if attempt.closed_at:
         yield Moment(attempt.closed_at, _("Attempt over"), attempt.outcome)
 

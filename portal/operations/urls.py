@@ -7,5 +7,6 @@ from portal.operations import views
 app_name = "operations"
 urlpatterns = [
     path("", views.overview, name="overview"),
+    path("deliveries/", views.deliveries, name="deliveries"),
     path("runs/<uuid:run_id>/", views.run_timeline, name="run"),
 ]

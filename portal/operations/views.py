@@ -11,12 +11,14 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from portal.operations import health
 from portal.operations.access import may_read_metrics, staff_required
+from portal.operations.deliveries import FILTERS, counts, latest
 from portal.operations.exposition import exposition
 from portal.operations.figures import figures
 from portal.operations.finding import find_runs
 from portal.operations.overview import lanes, runs_to_look_at
 from portal.operations.screens import dependency_rows, figure_cards, lane_rows, look_rows
 from portal.operations.timeline import timeline
+from portal.runs.callbacks import address_is_refused
 from portal.runs.models import Run
 
 
@@ -67,8 +69,24 @@ def overview(request: HttpRequest) -> HttpResponse:
         "lanes": lane_rows(lanes(found, seen.broker)),
         "rows": look_rows(runs_to_look_at()),
         "found": found,
+        "address_is_refused": address_is_refused(),
     }
     return render(request, "operations/overview.html", context)
+
+
+@require_safe
+@never_cache
+@staff_required
+def deliveries(request: HttpRequest) -> HttpResponse:
+    """Show what Lamina delivered and what was refused; with `show`, one kind of it."""
+    show = request.GET.get("show", "")
+    context = {
+        "counts": counts(),
+        "deliveries": latest(show),
+        "show": show if show in FILTERS else "",
+        "address_is_refused": address_is_refused(),
+    }
+    return render(request, "operations/deliveries.html", context)
 
 
 @require_safe

@@ -42,7 +42,7 @@ class AttemptInline(ReadOnlyInline):
     """The tries at telling Lamina."""
 
     model = Attempt
-    fields = ["opened_at", "sent_at", "closed_at", "outcome"]
+    fields = ["opened_at", "sent_at", "callback", "closed_at", "outcome"]
 
 
 class OutputInline(ReadOnlyInline):

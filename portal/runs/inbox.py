@@ -24,10 +24,11 @@ from lamina_integration import (
     Lane,
     SigningKey,
 )
-from lamina_integration.webhooks import VerifiedDelivery, read_run, verify
+from lamina_integration.webhooks import VerifiedDelivery, check_headers, read_run, verify
 from portal.runs import models as rows
-from portal.runs import rounds, track
+from portal.runs import rejections, rounds, track
 from portal.runs.models import Attempt, Delivery, Verdict
+from portal.runs.rejections import Reason
 from portal.runs.states import Teller
 from portal.workspaces.lamina import client_for
 from portal.workspaces.models import Workspace
@@ -39,6 +40,7 @@ MAX_BODY_BYTES = 256 * 1024
 KEY_COOL_DOWN_SECONDS = 60
 KEY_RETRY_SECONDS = 15
 MOST_KEYS = 20
+KEYS_ASKED = "signing-keys-asked"
 KEYS_CACHE_SECONDS = 30
 GIVE_UP_AFTER_TRIES = 8
 
@@ -59,22 +61,34 @@ def receive(*, token: str, headers: Mapping[str, str], body: bytes) -> tuple[Ans
     The delivery is stored under the digest of what was signed, so a repeated one is known. One that
     is signed but old is stored as a hint: it is not applied, but the run is asked about.
     """
+    # From cheap to dear: what has not even the form of a delivery costs no query.
+    try:
+        check_headers(headers)
+    except DeliveryMalformed:
+        return _refused(Answer.MALFORMED, Reason.HEADERS)
     try:
         # Its run is not read: hundreds of these may come in a second, and hardly one needs more than the id.
         attempt = Attempt.objects.only("run").get(token=token)
     except Attempt.DoesNotExist:
-        return Answer.UNKNOWN, None
+        return _refused(Answer.UNKNOWN, Reason.UNKNOWN_ADDRESS)
     verdict = Verdict.ACCEPTED
     try:
         verified = verify(headers=headers, body=body, keys=known_keys())
     except DeliveryStale as error:
         verified, verdict = error.verified, Verdict.STALE
     except DeliveryUnsigned:
-        return (Answer.MALFORMED if keys_are_fresh() else Answer.KEYS_NEEDED), None
+        if keys_are_fresh():
+            return _refused(Answer.MALFORMED, Reason.FORGED)
+        return _refused(Answer.KEYS_NEEDED, Reason.UNKNOWN_KEY)
     except DeliveryMalformed as error:
         logger.info("delivery refused run=%s reason=%s", attempt.run.reference, error)
-        return Answer.MALFORMED, None
+        return _refused(Answer.MALFORMED, Reason.MALFORMED)
     return _store(attempt, verified, verdict, body)
+
+
+def _refused(answer: Answer, reason: Reason) -> tuple[Answer, None]:
+    rejections.count(reason)
+    return answer, None
 
 
 def _store(
@@ -118,13 +132,18 @@ def keys_are_fresh() -> bool:
     return newest is not None and timezone.now() - newest < timedelta(seconds=KEY_COOL_DOWN_SECONDS)
 
 
+def may_ask_for_keys() -> bool:
+    """Return whether nobody has asked for the keys in this cool-down: a flood of forgeries is no flood of tasks."""
+    return not cache.has_key(KEYS_ASKED)
+
+
 def refresh_keys() -> bool:
     """Fetch the keys again, at most once in a cool-down; returns whether they were fetched.
 
     Keys that Lamina no longer shows stay for a day: a delivery signed just before a rotation may
     still be on its way.
     """
-    if not cache.add("signing-keys-asked", True, KEY_COOL_DOWN_SECONDS):
+    if not cache.add(KEYS_ASKED, True, KEY_COOL_DOWN_SECONDS):
         return False
     workspace = Workspace.objects.order_by("pk").first()
     if workspace is None:
@@ -134,7 +153,7 @@ def refresh_keys() -> bool:
             keys = client.webhooks.signing_keys()
         except LaminaError as error:
             logger.warning("signing keys not fetched error=%s", error)
-            cache.set("signing-keys-asked", True, KEY_RETRY_SECONDS)
+            cache.set(KEYS_ASKED, True, KEY_RETRY_SECONDS)
             return False
     now = timezone.now()
     for key in keys[:MOST_KEYS]:

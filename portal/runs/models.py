@@ -231,6 +231,13 @@ class Move(models.Model):
         return f"{self.leaving} → {self.to}"
 
 
+class Callback(models.TextChoices):
+    """What Lamina was told about where its news of an attempt goes, and thought of it."""
+
+    ASKED = "asked", _("Asked to tell us")
+    REFUSED = "refused", _("Lamina refused our address")
+
+
 class Attempt(models.Model):
     """One try at telling Lamina to start a run, with a callback address of its own."""
 
@@ -241,6 +248,7 @@ class Attempt(models.Model):
     sent_at = models.DateTimeField(
         null=True, help_text=_("Set just before the request leaves. Empty: Lamina cannot know of it.")
     )
+    callback = models.CharField(max_length=10, choices=Callback, blank=True, help_text=_("Empty: not asked."))
     closed_at = models.DateTimeField(null=True, help_text=_("When its outcome was known."))
     outcome = models.CharField(max_length=200, blank=True)
 

@@ -11,9 +11,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -38,10 +36,10 @@ from portal.catalogue.models import PinnedApp, SchemaVersion
 from portal.catalogue.schemas import checked, schema_of
 from portal.media.handover import lamina_url
 from portal.media.library import find_media
-from portal.runs import costs, track
+from portal.runs import callbacks, costs, track
 from portal.runs.lanes import SCHEMA_SECONDS
 from portal.runs.leases import LEASE_SECONDS, renewed
-from portal.runs.models import Attempt, Move, Output, Run, RunLane
+from portal.runs.models import Attempt, Callback, Move, Output, Run, RunLane
 from portal.runs.states import Status, Teller
 from portal.workspaces.brakes import TRY_EVERY, credits_words, find_brake, note_refusal, stopped_words
 from portal.workspaces.budgets import find_stop
@@ -130,13 +128,14 @@ def _call(attempt: Attempt) -> RemoteRun | None:
     try:
         with client_for(run.workspace, lane=Lane(run.lane)) as client:
             app, sendable = prepare(run, client)
-            if not mark_sent(attempt):
+            webhook = callbacks.url_of(attempt)
+            if not mark_sent(attempt, callback=Callback.ASKED if webhook else ""):
                 return None
             return client.runs.start(
                 run.app.lamina_id,
                 sendable,
                 outputs=labels_to_send(run.outputs_wanted, app),
-                webhook=callback_url(attempt),
+                webhook=webhook,
             )
     except LaminaAway as error:
         give_back(
@@ -147,7 +146,12 @@ def _call(attempt: Attempt) -> RemoteRun | None:
     except LaminaInsufficientCredits as error:
         wait_for_credits(attempt, error)
     except LaminaInvalidInputs as error:
-        refuse(attempt, error.problems)
+        if error.code == callbacks.REFUSED_CODE:
+            callbacks.note_refused(attempt)
+            why = _("Lamina could not take our address for its news; it is sent without one.")
+            give_back(attempt, seconds=0, why=why)
+        else:
+            refuse(attempt, error.problems)
     except LaminaUnreachable as error:
         if attempt.sent_at is None or not error.maybe_sent:
             give_back(attempt, seconds=pause_after(run), why=_("Lamina cannot be reached; this waits and goes on."))
@@ -246,19 +250,14 @@ def labels_to_send(wanted: list[str], app: LaminaApp) -> list[str]:
     return [] if {label.casefold() for label in labels} == offered else labels
 
 
-def callback_url(attempt: Attempt) -> str | None:
-    """Return the attempt's own address for Lamina's news; None when Lamina cannot reach the portal."""
-    if not settings.PORTAL_PUBLIC_URL:
-        return None
-    return settings.PORTAL_PUBLIC_URL + reverse("hook", args=[attempt.token])
-
-
-def mark_sent(attempt: Attempt) -> bool:
+def mark_sent(attempt: Attempt, *, callback: str = "") -> bool:
     """Write down that the request leaves now; False when it must not: given up, cancelled, or spending is stopped."""
     now = timezone.now()
     lease = now + timedelta(seconds=LEASE_SECONDS)
     with transaction.atomic():
-        if not Attempt.objects.filter(pk=attempt.pk, closed_at=None).update(sent_at=now, lease_until=lease):
+        if not Attempt.objects.filter(pk=attempt.pk, closed_at=None).update(
+            sent_at=now, lease_until=lease, callback=callback
+        ):
             return False
         run = attempt.run
         run.refresh_from_db(fields=["status", "cancel_asked_at"])

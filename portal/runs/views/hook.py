@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from portal.runs import inbox, tasks
+from portal.runs import inbox, rejections, tasks
 from portal.workspaces.tasks import nudge
 
 
@@ -20,14 +20,20 @@ def receive(request: HttpRequest, token: str) -> HttpResponse:
     except ValueError:
         length = inbox.MAX_BODY_BYTES + 1
     if length > inbox.MAX_BODY_BYTES:
-        return HttpResponse(status=413)
+        return too_large()
     body = request.read(inbox.MAX_BODY_BYTES + 1)
     if len(body) > inbox.MAX_BODY_BYTES:
-        return HttpResponse(status=413)
+        return too_large()
     answer, delivery = inbox.receive(token=token, headers=request.headers, body=body)
     if delivery is not None:
         run_id = str(delivery.attempt.run_id)
         transaction.on_commit(partial(nudge, tasks.apply_delivery, delivery.pk, run_id))
-    elif answer is inbox.Answer.KEYS_NEEDED:
+    elif answer is inbox.Answer.KEYS_NEEDED and inbox.may_ask_for_keys():
         nudge(tasks.refresh_signing_keys)
     return HttpResponse(status=answer.value)
+
+
+def too_large() -> HttpResponse:
+    """Refuse a body that is longer than any delivery, unread."""
+    rejections.count(rejections.Reason.TOO_LARGE)
+    return HttpResponse(status=413)

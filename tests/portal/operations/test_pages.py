@@ -10,6 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from lamina_integration.sandbox import Sandbox
+from portal.operations import deliveries
+from portal.runs import rejections
 from portal.runs.models import Attempt, Delivery, Output, Run
 from portal.runs.states import Status
 from portal.runs.submit import send
@@ -56,7 +58,7 @@ def test_staff_pages_are_for_staff_alone(
 
 
 def test_there_are_staff_pages() -> None:
-    assert {"operations:overview", "operations:run"} == STAFF_ROUTES
+    assert {"operations:overview", "operations:deliveries", "operations:run"} == STAFF_ROUTES
 
 
 def test_overview_shows_the_four_numbers_and_every_dependency(desk: Client, held: Run, lanes_at_work: None) -> None:
@@ -208,3 +210,35 @@ def test_timeline_shows_remote_words_as_text(desk: Client, held: Run) -> None:
 
 def test_timeline_of_no_run_is_404(desk: Client) -> None:
     assert desk.get("/staff/runs/00000000-0000-4000-8000-000000000000/").status_code == 404
+
+
+def test_deliveries_are_listed_by_what_was_made_of_them_and_refusals_by_reason(desk: Client, held: Run) -> None:
+    attempt = Attempt.objects.create(run=held, lease_until=timezone.now(), closed_at=timezone.now())
+    for verdict, repeats in (("accepted", 2), ("stale", 0)):
+        Delivery.objects.create(
+            attempt=attempt,
+            digest=verdict,
+            verdict=verdict,
+            lamina_run_id="r",
+            signed_at=timezone.now(),
+            repeats=repeats,
+        )
+    rejections.count(rejections.Reason.FORGED)
+    found = {row.show or row.label: row.hour for row in deliveries.counts()}
+    assert {name: found[name] for name in ("accepted", "duplicate", "stale")} == {
+        "accepted": 1,
+        "duplicate": 2,
+        "stale": 1,
+    }
+    assert found["Rejected: Signed by somebody else"] >= 1
+    page = desk.get("/staff/deliveries/").content.decode()
+    assert page.count(f"/staff/runs/{held.pk}/") == 2
+    assert "came 2 more times" in page
+    assert desk.get("/staff/deliveries/?show=stale").content.decode().count(f"/staff/runs/{held.pk}/") == 1
+    assert "Rejected" in desk.get("/staff/").content.decode()
+
+
+def test_refused_address_is_said_on_the_overview(desk: Client, held: Run) -> None:
+    assert "PORTAL_PUBLIC_URL" not in desk.get("/staff/").content.decode()
+    Attempt.objects.create(run=held, lease_until=timezone.now(), closed_at=timezone.now(), callback="refused")
+    assert "PORTAL_PUBLIC_URL" in desk.get("/staff/").content.decode()

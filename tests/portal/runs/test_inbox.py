@@ -8,16 +8,19 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from lamina_integration.sandbox import Sandbox
 from lamina_integration.webhooks import sign
-from portal.runs import inbox, models
+from portal.runs import inbox, models, rejections, submit
 from portal.runs.models import Delivery, Run
 from portal.runs.rounds import go_round
 from portal.runs.states import Status
-from portal.runs.submit import send
+from portal.runs.submit import claim, send
+from portal.workspaces.models import User
 from tests.keys import jwk_x
 
 
@@ -190,3 +193,119 @@ def _refuse(*args: object, **kwargs: object) -> None:
     from kombu.exceptions import OperationalError
 
     raise OperationalError("the broker is away")
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "reason"),
+    [
+        ({"X_Lamina_Webhook_Signature": ""}, None, "headers"),
+        ({"X_Lamina_Webhook_Timestamp": "yesterday"}, None, "headers"),
+        ({}, b" " * (256 * 1024 + 1), "too_large"),
+    ],
+)
+def test_junk_is_counted_by_reason_without_asking_the_database(
+    deliver: Deliver, headers: dict[str, str], body: bytes | None, reason: str, sent: Run
+) -> None:
+    token = sent.attempts.get().token
+    before = rejections.recent()
+    with CaptureQueriesContext(connection) as asked:
+        assert deliver(body, token=token, **headers).status_code in {400, 413}
+    assert len(asked) == 0
+    assert rejections.recent()[reason] == before[reason] + 1
+
+
+def test_every_refusal_has_its_reason(deliver: Deliver) -> None:
+    before = rejections.recent()
+    deliver(token="g" * 32)
+    deliver(signer=Ed25519PrivateKey.generate())
+    models.SigningKey.objects.update(fetched_at=timezone.now())
+    deliver(signer=Ed25519PrivateKey.generate())
+    deliver(b"{")
+    now = rejections.recent()
+    assert {reason for reason in now if now[reason] > before[reason]} == {
+        "unknown_address",
+        "unknown_key",
+        "forged",
+        "malformed",
+    }
+
+
+def test_flood_of_forgeries_asks_for_the_keys_once(
+    deliver: Deliver, lamina: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.delete("signing-keys-asked")
+    tasks_sent = []
+    monkeypatch.setattr("portal.runs.views.hook.nudge", lambda task, *args: tasks_sent.append(task) or task(*args))
+    before = lamina.ledger()["requests"]["total"]
+    answers = {deliver(signer=Ed25519PrivateKey.generate()).status_code for _ in range(20)}
+    assert answers == {503, 400}, "the first leads to the keys, the others are known to be forged"
+    assert len(tasks_sent) == 1
+    assert lamina.ledger()["requests"]["total"] == before + 1
+
+
+@pytest.mark.parametrize("keep_old", [True, False], ids=["with-overlap", "without-overlap"])
+def test_keys_that_rotate_lose_no_delivery(
+    run: Run, lamina: Sandbox, settings: Any, client: Client, keep_old: bool
+) -> None:
+    """What is signed with a new key is asked to come again, and then is known."""
+    cache.delete_many(["signing-keys-asked", "signing-keys"])
+    inbox.refresh_keys()
+    lamina.set(manual=True)
+    send(run.pk)
+    run.refresh_from_db()
+    lamina.rotate_signing_key(keep_old=keep_old)
+    # Fetched before the rotation, a while ago.
+    models.SigningKey.objects.update(fetched_at=timezone.now() - timezone.timedelta(minutes=5))
+    cache.delete("signing-keys-asked")
+    body = json.dumps({"data": {"runId": run.lamina_run_id, "status": "completed", "outputs": []}}).encode()
+
+    def come() -> int:
+        timestamp = int(time.time())
+        signature = sign(lamina._world.keys.current, body, timestamp)
+        headers = {"X-Lamina-Webhook-Signature": signature, "X-Lamina-Webhook-Timestamp": str(timestamp)}
+        address = f"/hooks/lamina/{run.attempts.get().token}/"
+        return client.post(address, body, content_type="application/json", headers=headers).status_code
+
+    assert come() == 503
+    assert inbox.refresh_keys()
+    assert come() == 200
+
+
+def test_delivery_that_overtakes_the_answer_to_the_start_is_not_lost(
+    run: Run, lamina: Sandbox, key: Ed25519PrivateKey
+) -> None:
+    lamina.set(manual=True)
+    attempt = claim(run.pk)
+    started = submit._call(attempt)
+    remote = {"runId": started.run_id, "status": "completed", "outputs": []}
+    delivery = Delivery.objects.create(
+        attempt=attempt,
+        digest="d",
+        verdict="accepted",
+        lamina_run_id=started.run_id,
+        signed_at=timezone.now(),
+        body=json.dumps({"data": remote}),
+    )
+    inbox.apply_delivery(delivery.pk)
+    run.refresh_from_db()
+    assert (run.status, run.lamina_run_id) == (Status.COMPLETED, started.run_id)
+    submit.accept(attempt, started)
+    run.refresh_from_db()
+    attempt.refresh_from_db()
+    assert (run.status, attempt.outcome) == (Status.COMPLETED, "accepted")
+
+
+def test_applying_again_what_is_old_changes_nothing(
+    deliver: Deliver, sent: Run, as_user: Callable[[User], Client], staff: User
+) -> None:
+    running = {"runId": sent.lamina_run_id, "status": "running", "outputs": []}
+    deliver(json.dumps({"data": running}).encode())
+    apply_all()
+    deliver()
+    apply_all()
+    before = Run.objects.values().get(pk=sent.pk)
+    chosen = list(Delivery.objects.values_list("pk", flat=True))
+    as_user(staff).post("/admin/runs/delivery/", {"action": "replay", "_selected_action": chosen})
+    apply_all()
+    assert Run.objects.values().get(pk=sent.pk) == before
+    assert not Delivery.objects.filter(applied_at=None).exists()

@@ -4,13 +4,17 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.utils import timezone
 
 from lamina_integration import App as LaminaApp
 from lamina_integration.sandbox import Sandbox
 from portal.catalogue.models import PinnedApp
+from portal.operations.selfcheck import check_addresses
+from portal.runs import callbacks
 from portal.runs import submit as submitting
+from portal.runs.callbacks import address_is_refused
 from portal.runs.models import Run
 from portal.runs.states import Status
 from portal.runs.submit import cancel, claim, mark_sent, send, submit
@@ -251,3 +255,35 @@ def test_everything_that_was_seen_is_asked_for_by_name_once_the_app_makes_more(r
 def test_places_of_a_run_that_ended_here_are_closed(run: Run) -> None:
     cancel(run)
     assert {output.status for output in run.outputs.all()} == {"cancelled"}
+
+
+def test_address_that_lamina_refuses_is_our_fault_and_never_the_person_s(
+    run: Run, lamina: Sandbox, settings: object, poster: PinnedApp, member: Membership
+) -> None:
+    settings.PORTAL_PUBLIC_URL = "ftp://portal.test"
+    cache.delete(callbacks.REFUSED_KEY)
+    send(run.pk)
+    run.refresh_from_db()
+    assert run.status == Status.WAITING
+    assert address_is_refused()
+    assert any("PORTAL_PUBLIC_URL" in trouble.what for trouble in check_addresses() if "refuses" in trouble.what)
+    cache.delete(callbacks.REFUSED_KEY)
+    send(run.pk)
+    run.refresh_from_db()
+    assert run.lamina_run_id
+    assert [start["webhook"] for start in starts(lamina)] == [None]
+    assert [attempt.callback for attempt in run.attempts.all()] == ["refused", ""]
+    cache.set(callbacks.REFUSED_KEY, "ftp://portal.test")
+    other = submit_brief(member, poster, uuid.uuid4(), "another")
+    send(other.pk)
+    other.refresh_from_db()
+    assert other.lamina_run_id, "others go without at once"
+    cache.delete(callbacks.REFUSED_KEY)
+
+
+def test_address_that_is_taken_again_is_no_trouble_any_more(run: Run, lamina: Sandbox, settings: object) -> None:
+    settings.PORTAL_PUBLIC_URL = "http://127.0.0.1:1"
+    lamina.set(webhooks=False)
+    send(run.pk)
+    assert run.attempts.get().callback == "asked"
+    assert not address_is_refused()
