@@ -105,10 +105,11 @@ def test_every_operation_answers_as_its_document_says(busy: Sandbox, tmp_path: P
     assert "Tested: 46" in held_to(busy, tmp_path / "openapi.json", excluded=EXCLUDED, examples=2)
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.skipif("LAMINA_OPENAPI" not in os.environ, reason="LAMINA_OPENAPI names no description of Lamina's API")
-def test_every_operation_answers_as_lamina_s_own_description_says(busy: Sandbox, tmp_path: Path) -> None:
-    """The stand-in's own document may be wrong with it: this one was written by somebody else."""
-    shutil.copy(os.environ["LAMINA_OPENAPI"], tmp_path / "openapi.yaml")
-    # Of a stream it says that it is text, which the tool takes for what each event is.
-    assert "Tested: 46" in held_to(busy, tmp_path / "openapi.yaml", excluded=("streamRun",), examples=5)
+# The stand-in's own document may be wrong with it. Who has a description that somebody else wrote names it.
+if "LAMINA_OPENAPI" in os.environ:
+
+    @pytest.mark.timeout(300)
+    def test_every_operation_answers_as_lamina_s_own_description_says(busy: Sandbox, tmp_path: Path) -> None:
+        shutil.copy(os.environ["LAMINA_OPENAPI"], tmp_path / "openapi.yaml")
+        # Of a stream it says that it is text, which the tool takes for what each event is.
+        assert "Tested: 46" in held_to(busy, tmp_path / "openapi.yaml", excluded=("streamRun",), examples=5)
