@@ -14,6 +14,7 @@ import environ
 from csp.constants import NONE, SELF
 
 from portal.embedded import socket_path
+from portal.operations.reporting import report_errors
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -376,7 +377,7 @@ LOGGING = {
 }
 
 SENTRY_DSN = env.str("SENTRY_DSN", default="")
+# Which version of the portal this is, as reports name it.
+RELEASE = env.str("RELEASE", default="")
 if SENTRY_DSN:
-    import sentry_sdk
-
-    sentry_sdk.init(dsn=SENTRY_DSN, send_default_pii=False)
+    report_errors(SENTRY_DSN, environment=PORTAL_ENV, release=RELEASE)

@@ -39,6 +39,7 @@ def environment(options: Options, kept: Kept, *, inherited: Mapping[str, str]) -
         "MEDIA_ORIGINS": "",
         "EMAIL_URL": "consolemail://",
         "SENTRY_DSN": "",
+        "RELEASE": "",
         "METRICS_TOKEN": "",
         "DJANGO_SETTINGS_MODULE": "portal.settings",
         # Each thread would otherwise keep a heap of its own: half as much memory again.
