@@ -33,7 +33,6 @@ def main(arguments: list[str]) -> int:
     if why := missing(database_url):
         tell(why)
         return 2
-    # Storms that need the same settings together: a change of them restarts the processes.
     chosen = [PROMISES[name] for name in options.promises or PROMISES]
     results: list[Result] = []
     failed = True

@@ -13,7 +13,8 @@ from django.conf import settings
 # Where they stand, and what they are called; other modules have copies by the same name.
 WAITS = {
     "portal.runs.leases": ("LEASE_SECONDS", "RENEW_EVERY_SECONDS"),
-    "portal.runs.reconcile": ("GRACE", "LOOK_AGAIN_SECONDS", "NUDGE_AGAIN_SECONDS"),
+    "portal.runs.reconcile": ("GRACE", "LOOK_AGAIN_SECONDS"),
+    "portal.runs.lanes": ("NUDGE_AGAIN_SECONDS",),
     "portal.runs.inbox": ("KEY_COOL_DOWN_SECONDS", "KEY_RETRY_SECONDS", "KEYS_CACHE_SECONDS"),
     "portal.runs.submit": ("LONGEST_PAUSE_SECONDS",),
 }

@@ -115,14 +115,22 @@ def _compare_run(
 
 
 def _compare_outputs(name: str, ours: list[dict[str, Any]], theirs: list[dict[str, Any]], found: Comparison) -> None:
-    by_id = {output["lamina_id"]: output for output in ours}
+    left = list(ours)
     for made in theirs:
-        output = by_id.get(made["id"])
         if made["status"] == "pending":
             continue
-        if output is None:
+        # By its id; or by what it is, where the portal learnt of it from a list that has no such ids.
+        mine = [output for output in left if output["lamina_id"] == made["id"]]
+        mine += [
+            output for output in left if made["value"] and (output["text"] or output["remote_url"]) == made["value"]
+        ]
+        mine += [output for output in left if output["label"] == made["label"]]
+        if not mine:
             found.wrong.append(f"{name}: the output {made['label']} is not there")
-        elif output["status"] != made["status"]:
+            continue
+        output = mine[0]
+        left.remove(output)
+        if output["status"] != made["status"]:
             found.wrong.append(f"{name}: {made['label']} is {output['status']}, at Lamina {made['status']}")
         elif made["status"] == "completed":
             if (output["text"] or output["remote_url"]) != made["value"]:

@@ -14,7 +14,7 @@ def play(promise: Promise, *, stage: Stage, scale: float, seed: int) -> Result:
     trial = Trial(name=promise.name, stage=stage, scale=scale, seed=seed)
     began = time.monotonic()
     try:
-        stage.begin(settings=promise.settings, knobs={"seed": seed, **promise.knobs})
+        stage.begin(settings=promise.settings, knobs={"seed": seed, **promise.knobs}, is_limited=promise.is_limited)
         began = time.monotonic()
         promise.play(trial)
     except Exception as error:

@@ -14,6 +14,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     # Looked for twice within it, as the portal's own ten seconds are within its fifteen minutes.
     "unacked_restore_interval": min(CELERY_BROKER_TRANSPORT_OPTIONS["unacked_restore_interval"], _visibility / 2),
 }
+LAMINA_RATE_WINDOW_SECONDS = env.float("STORM_RATE_WINDOW", default=60.0)
 # The styles are not what is tried: without their manifest there is nothing to collect at each start.
 STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 ACCOUNT_RATE_LIMITS = False

@@ -31,11 +31,14 @@ from tests.storm.visitor import Visitor
 APPS = Path(__file__).parent / "apps"
 NOTE = "57042000-0000-4000-8000-000000000001"
 PICTURE = "57042000-0000-4000-8000-000000000002"
+SHOT = "57042000-0000-4000-8000-000000000003"
 LONE = [f"57042000-0000-4000-8000-00000000001{number}" for number in range(1, 6)]
 HOST = "127.0.0.1"
 # Below the ports that connections get by themselves: a server that is killed must find its own free again.
 PORTS = range(8100, 8200)
-WORKERS = ("worker-interactive", "worker-tracking", "worker-batch", "worker-media")
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+WORKERS = tuple(name for name in COMPOSE if name.startswith("worker-"))
+LANES = tuple(name.removeprefix("worker-") for name in WORKERS)
 PORTAL = ("web", *WORKERS, "beat")
 DATABASE_URL = "postgres://postgres@127.0.0.1:5432/postgres"
 UNLIMITED = "1000000"
@@ -70,9 +73,11 @@ class Stage:
         self.database_url = urlsplit(database_url)._replace(path=f"/{self._database}").geturl()
         self._defaults = {
             "LAMINA_RATE_LIMIT": UNLIMITED,
+            "STORM_RATE_WINDOW": "60",
             "STORM_VISIBILITY_TIMEOUT": "900",
             "PORTAL_PUBLIC_URL": self.web_url,
         }
+        self.limit = {"LAMINA_RATE_LIMIT": "100", "STORM_RATE_WINDOW": f"{60 / haste:g}"}
         (data / "logs").mkdir(parents=True, exist_ok=True)
         (data / "redis").mkdir(exist_ok=True)
         (data / "static").mkdir(exist_ok=True)
@@ -86,11 +91,8 @@ class Stage:
         self._in_postgres(f'create database "{self._database}"')
         self.company.start("redis", "lamina")
         self.company.wait_up("redis")
-        self._manage("migrate", "-v", "0")
         self.company.wait_up("lamina")
-        self._manage("demo_data")
-        for app_id in (NOTE, PICTURE, *LONE):
-            self._manage("pin_app", app_id, "--capability", "image", "--workspace", "demo")
+        self.run("tests.storm.furnish", NOTE, PICTURE, SHOT, *LONE)
         self.company.start(*PORTAL)
         self.company.wait_up(*PORTAL)
         self.redis = redis.Redis(host=HOST, port=self._ports["redis"], socket_timeout=5)
@@ -104,13 +106,23 @@ class Stage:
         }
         self.visitor = self.sign_in("creator")
 
+    def keep_the_limit(self) -> None:
+        """Have Lamina and the portal count requests as they do in life from now on."""
+        self.lamina.turn(limit=int(self.limit["LAMINA_RATE_LIMIT"]), window=60 / self.haste)
+        if self.limit.items() - self.company.environment.items():
+            self.company.restart(*WORKERS, **self.limit)
+
     def sign_in(self, who: str) -> Visitor:
         """Return somebody with a session."""
         return Visitor(self.web_url, email=f"{who}@demo.test", password=PASSWORD)
 
-    def begin(self, *, settings: dict[str, str], knobs: dict[str, Any]) -> None:
-        """Clear the stage for the next promise: no run, no message, no knob is left of the one before."""
-        wanted = {**self._defaults, **settings}
+    def begin(self, *, settings: dict[str, str], knobs: dict[str, Any], is_limited: bool = False) -> None:
+        """Clear the stage for the next promise: no run, no message, no knob is left of the one before.
+
+        A limited one keeps to Lamina's limit from its middle on; where everything is small it does so
+        from the start, which saves a restart.
+        """
+        wanted = {**self._defaults, **settings, **(self.limit if is_limited and self.haste > 1 else {})}
         changed = {name: value for name, value in wanted.items() if self.company.environment.get(name) != value}
         self.company.start("redis", "lamina", *PORTAL)
         self.company.wait_up("redis", "lamina")
@@ -124,7 +136,7 @@ class Stage:
         self.lamina.turn(**knobs)
         self.rows.do("truncate runs_run, workspaces_budgetmonth, workspaces_ledgerline cascade")
         self.rows.do("update workspaces_workspace set monthly_budget = null")
-        self.redis.delete("interactive", "tracking", "batch", "media", "unacked", "unacked_index")
+        self.redis.delete(*LANES, "unacked", "unacked_index")
         for key in self.redis.keys("*lamina-budget*"):
             self.redis.delete(key)
         with redis.Redis(host=HOST, port=self._ports["redis"], db=1) as cache:
@@ -143,6 +155,11 @@ class Stage:
         self.guard.__exit__(None, None, None)
         self._in_postgres(f'drop database if exists "{self._database}" with (force)')
 
+    def run(self, module: str, *arguments: str) -> None:
+        """Run a module with the portal's settings to its end."""
+        log = self.data / "logs" / f"{module.rsplit('.', 1)[-1]}.log"
+        run_to_end([sys.executable, "-m", module, *arguments], environment=self.company.environment, log=log)
+
     def queued(self, lane: str) -> int:
         """Return how many messages wait in a lane."""
         return int(self.redis.llen(lane))  # type: ignore[arg-type]
@@ -153,11 +170,7 @@ class Stage:
 
     def _is_idle(self) -> bool:
         open_attempts = self.rows.one("select count(*) from runs_attempt where closed_at is null")
-        return not open_attempts and not any(self.queued(lane) for lane in ("interactive", "media"))
-
-    def _manage(self, *arguments: str) -> None:
-        command = [sys.executable, "manage.py", *arguments]
-        run_to_end(command, environment=self.company.environment, log=self.data / "logs" / "manage.log")
+        return not open_attempts and not any(self.queued(lane) for lane in LANES if lane != "tracking")
 
     def _in_postgres(self, statement: str) -> None:
         with psycopg.connect(self._server_url, autocommit=True) as connection:
@@ -190,8 +203,8 @@ class Stage:
         }
 
     def _services(self) -> Iterator[Service]:
-        ports, compose = self._ports, yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-        redis_words = shlex.split(compose["redis"]["command"])
+        ports = self._ports
+        redis_words = shlex.split(COMPOSE["redis"]["command"])
         yield self._service(
             "redis",
             [*redis_words, "--bind", HOST, "--port", str(ports["redis"]), "--dir", str(self.data / "redis")],
@@ -216,7 +229,7 @@ class Stage:
             "beat": lambda service: "beat: Starting" in service.said,
         }
         for name in PORTAL:
-            program, *words = [changes.get(word, word) for word in shlex.split(compose[name]["command"])]
+            program, *words = [changes.get(word, word) for word in shlex.split(COMPOSE[name]["command"])]
             is_up = signs.get(name, lambda service: " ready." in service.said)
             yield self._service(name, [sys.executable, "-m", program, *words], is_up)
 

@@ -26,7 +26,15 @@ def moves(*states: str) -> list[dict[str, Any]]:
 
 GOOD_MOVES = moves("waiting", "submitting", "queued", "completed")
 TEXT = {"id": "n1", "label": "Note", "type": "text", "value": "words", "status": "completed"}
-OUTPUT = {"run_id": 1, "lamina_id": "n1", "status": "completed", "text": "words", "remote_url": "", "media_id": None}
+OUTPUT = {
+    "run_id": 1,
+    "lamina_id": "n1",
+    "label": "Note",
+    "status": "completed",
+    "text": "words",
+    "remote_url": "",
+    "media_id": None,
+}
 START = {"runId": "L1", "inputs": {"brief_text": BRIEF}}
 REMOTE = {"runId": "L1", "status": "completed", "outputs": [TEXT]}
 
@@ -85,6 +93,10 @@ def test_compare_finds_a_picture_that_was_never_copied() -> None:
     picture = {**TEXT, "type": "image", "value": "http://far/1.jpg"}
     output = {**OUTPUT, "text": "", "remote_url": "http://far/1.jpg", "copy_error": ""}
     assert compared(outputs=[output], remote=[{**REMOTE, "outputs": [picture]}]).stuck
+
+
+def test_compare_knows_an_output_by_what_it_is_where_its_id_is_from_a_list() -> None:
+    assert compared(outputs=[{**OUTPUT, "lamina_id": "asset:1"}]).complaints == []
 
 
 def test_compare_takes_unconfirmed_only_where_staff_may_be_asked() -> None:

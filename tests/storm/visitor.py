@@ -71,7 +71,7 @@ class Visitor:
             except httpx.HTTPError:
                 continue
             answer = Answer(response.status_code, response.headers.get("Location", ""))
-            if answer.status == 302:
+            if answer.status < 500:
                 break
         return answer
 

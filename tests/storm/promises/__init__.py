@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.storm.promises import answers, broker, deliveries, handlers, starts, workers
+from tests.storm.promises import answers, broker, budgets, deliveries, handlers, limits, starts, workers
 from tests.storm.trial import Trial
 
 
@@ -17,6 +17,7 @@ class Promise:
     play: Callable[[Trial], None]
     settings: dict[str, str] = field(default_factory=dict)
     knobs: dict[str, Any] = field(default_factory=dict)
+    is_limited: bool = False
 
 
 PROMISES = {
@@ -71,6 +72,25 @@ PROMISES = {
             play=handlers.fail_the_first_time,
         ),
         Promise(
+            name="R9",
+            words="without any delivery all is settled",
+            play=limits.drop_every_delivery,
+            knobs={"manual": True, "webhooks": False},
+            is_limited=True,
+        ),
+        Promise(
+            name="R10",
+            words="the shared limit is kept and shared fairly",
+            play=limits.share_the_limit,
+            knobs={"manual": True, "webhooks": False},
+            is_limited=True,
+        ),
+        Promise(
+            name="R11",
+            words="Lamina down or hanging does not take the portal down",
+            play=limits.take_lamina_away,
+        ),
+        Promise(
             name="R12",
             words="odd answers do not break it",
             play=answers.mutate,
@@ -84,6 +104,12 @@ PROMISES = {
             name="R14",
             words="what Lamina says of a cancelled run is what we say",
             play=answers.cancel_at_every_moment,
+        ),
+        Promise(
+            name="R15",
+            words="a budget holds",
+            play=budgets.spend_all_at_once,
+            knobs={"manual": True},
         ),
         Promise(
             name="R16",

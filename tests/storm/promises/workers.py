@@ -10,6 +10,8 @@ from collections import Counter
 from tests.storm.stage import WORKERS
 from tests.storm.trial import Trial
 
+INTERACTIVE = "worker-interactive"
+
 
 def kill_again_and_again(trial: Trial) -> None:
     """Submit while workers die: whole ones, as when a container ends, and single children, as when memory does."""
@@ -21,7 +23,7 @@ def kill_again_and_again(trial: Trial) -> None:
     def kill() -> None:
         while not over.wait(trial.dice.uniform(1.5, 3.0)):
             # The lane that starts runs every other time: it is the one with something to lose.
-            name = WORKERS[0] if trial.dice.random() < 0.5 else trial.dice.choice(WORKERS[1:])
+            name = INTERACTIVE if trial.dice.random() < 0.5 else trial.dice.choice(WORKERS)
             children = company.children(name)
             if children and trial.dice.random() < 0.5:
                 try:
@@ -51,13 +53,13 @@ def deliver_slow_tasks_again(trial: Trial) -> None:
     """Have the broker lose patience with tasks whose call takes three times as long."""
     slow = 15.0 if trial.scale >= 1 else 8.0
     trial.stage.lamina.turn(slow_starts=slow)
-    seen = len(trial.stage.log_of(WORKERS[0]))
+    seen = len(trial.stage.log_of(INTERACTIVE))
     briefs = trial.briefs(trial.count(40, least=4))
     trial.submit(briefs)
     seconds = trial.settle(within=120 + slow * len(briefs) / 4)
     received = Counter(
         re.findall(
-            r"Task portal\.runs\.tasks\.send_run\[([0-9a-f-]+)\] received", trial.stage.log_of(WORKERS[0])[seen:]
+            r"Task portal\.runs\.tasks\.send_run\[([0-9a-f-]+)\] received", trial.stage.log_of(INTERACTIVE)[seen:]
         )
     )
     again = sum(count - 1 for count in received.values())
