@@ -23,8 +23,8 @@ lint: python ## Check style and formatting
 storm: python ## Try the promises about runs with killed processes (ARGS="R1 R5 --scale 0.1")
 	@$(RUN) requirements-dev.lock -m tests.storm $(ARGS)
 
-bench: python ## Measure the shared request budget against the stand-in (ARGS= for its options)
-	@$(RUN) requirements-dev.lock -m tests.bench_budget $(ARGS)
+bench: python ## Measure how fast it is beside a control (ARGS="deliveries polls --quick")
+	@$(RUN) requirements-dev.lock -m tests.bench $(ARGS)
 
 .PHONY: python
 python:

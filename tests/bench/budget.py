@@ -1,0 +1,201 @@
+"""Budget: how much of Lamina's limit eight processes in four lanes use up together.
+
+A stand-in that enforces its limit runs in one process, and eight more share one request budget: two
+for each lane, each making its calls one after the other as fast as it may. A caller whose lane does
+not sleep comes back when it was told to. The window is shorter than Lamina's minute, so that a round
+does not take six of them; that makes it harder, for whatever the machine is late by is a larger part
+of it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.synchronize import Barrier
+
+import redis
+from django.conf import settings
+
+from lamina_integration import LaminaBudgetSpent, LaminaClient, LaminaRateLimited, Lane, RequestBudget
+from lamina_integration.limits import CATCHING_UP, LARGEST_BURST
+from lamina_integration.sandbox import Sandbox
+from tests.bench.control import Hello
+from tests.bench.report import Figure, Measured
+from tests.bench.sizes import Sizes
+from tests.bench.stage import Stage
+
+LIMIT = 100
+MINUTE = 60.0
+WORTH_HAVING = 0.95
+PROCESSES = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What one process does."""
+
+    lane: Lane
+    calls: int
+    store: str
+    key: str
+    url: str
+    api_key: str
+    window: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """What one process has seen: when each answer came, how long each call waited, how often it was refused."""
+
+    lane: Lane
+    answered: list[float]
+    waits: list[float]
+    refused: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """What came of one round: the share of the allowed rate, refusals, the fullest second, waits by lane."""
+
+    share: float
+    refused: int
+    fullest_second: int
+    waits: dict[Lane, list[float]]
+
+
+def measure(stage: Stage, sizes: Sizes) -> Measured:
+    """Return how much of the allowed rate is used, how often Lamina refused, and how many came in a second."""
+    stage.start_web()
+    hello = Hello(stage=stage, requests=sizes.hellos)
+    hello.measure()
+    hello.samples.clear()
+    hello.measure()
+    rounds = []
+    for number in range(sizes.rounds):
+        rounds.append(play(calls=sizes.budget_calls, window=sizes.budget_window, key=f"bench:{number}"))
+        hello.measure()
+    stage.stop("web")
+    a_second = LARGEST_BURST + CATCHING_UP * LIMIT / sizes.budget_window
+    slowest = {lane: max(p95(each.waits[lane]) for each in rounds) for lane in Lane}
+    return Measured(
+        name="budget",
+        what=f"{sizes.budget_calls} calls by {PROCESSES} processes in {len(Lane)} lanes under one limit",
+        control_name="hello",
+        control=hello.rates,
+        figures=[
+            Figure(
+                name="share of the allowed rate that is used",
+                values=[each.share for each in rounds],
+                goal=(">=", WORTH_HAVING),
+            ),
+            Figure(name="refused by Lamina (429), all rounds", values=[sum(r.refused for r in rounds)], goal=("=", 0)),
+            Figure(
+                name="calls in the fullest second, to what one second allows",
+                values=[max(each.fullest_second for each in rounds) / a_second],
+                goal=("<=", 1),
+            ),
+        ],
+        notes=[
+            f"Allowed are {LIMIT} calls in {sizes.budget_window:g} s, {MINUTE / sizes.budget_window:g} times Lamina's "
+            f"pace. What one second allows is the largest burst of a lane ({LARGEST_BURST}) and, while time that was "
+            f"lost is made up for, {CATCHING_UP:g} times the pace: {a_second:g}. p95 of a call's wait, the slowest "
+            f"round: {', '.join(f'{lane} {seconds:.2f} s' for lane, seconds in slowest.items())}."
+        ],
+    )
+
+
+def play(*, calls: int, window: float, key: str) -> Round:
+    """Return what came of so many calls, made by all processes at once."""
+    spawning = multiprocessing.get_context("spawn")
+    lanes = list(Lane)
+    with stand_in(window=window) as (url, api_key):
+        tasks = [
+            Task(
+                lane=lanes[number % len(lanes)],
+                calls=calls // PROCESSES,
+                store=settings.REDIS_URL,
+                key=key,
+                url=url,
+                api_key=api_key,
+                window=window,
+            )
+            for number in range(PROCESSES)
+        ]
+        ready = spawning.Barrier(PROCESSES)
+        with spawning.Pool(PROCESSES, initializer=remember, initargs=(ready,)) as pool:
+            done = pool.map(work, tasks, chunksize=1)
+    answered = sorted(moment for each in done for moment in each.answered)
+    waits: dict[Lane, list[float]] = {lane: [] for lane in lanes}
+    for each in done:
+        waits[each.lane] += each.waits
+    # Between the first and the last answer one call less was made than there are answers.
+    share = (len(answered) - 1) / (answered[-1] - answered[0]) / (LIMIT / window)
+    return Round(
+        share=share, refused=sum(each.refused for each in done), fullest_second=fullest_second(answered), waits=waits
+    )
+
+
+def fullest_second(moments: Sequence[float]) -> int:
+    """Return the most of these that lie within a second of each other."""
+    most, first = 0, 0
+    for last, moment in enumerate(moments):
+        while moment - moments[first] >= 1:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+def p95(times: Sequence[float]) -> float:
+    """Return the time nineteen of twenty were below."""
+    return sorted(times)[int(len(times) * 0.95)] if times else 0.0
+
+
+def remember(ready: Barrier) -> None:
+    """Keep what a process cannot be handed with its task."""
+    globals()["_ready"] = ready
+
+
+def work(task: Task) -> Done:
+    """Make one process's calls, one after the other."""
+    answered, waits, refused = [], [], 0
+    budget = RequestBudget(redis.Redis.from_url(task.store), limit=LIMIT, window_seconds=task.window, key=task.key)
+    with LaminaClient(base_url=task.url, api_key=task.api_key, budget=budget, lane=task.lane) as lamina:
+        globals()["_ready"].wait(60)
+        for _ in range(task.calls):
+            began = time.monotonic()
+            while True:
+                try:
+                    lamina.account.usage()
+                except LaminaBudgetSpent as spent:
+                    time.sleep(spent.retry_after)
+                except LaminaRateLimited:
+                    refused += 1
+                else:
+                    break
+            answered.append(time.monotonic())
+            waits.append(answered[-1] - began)
+    return Done(lane=task.lane, answered=answered, waits=waits, refused=refused)
+
+
+@contextmanager
+def stand_in(*, window: float) -> Iterator[tuple[str, str]]:
+    """Give the address and the key of a stand-in that enforces its limit, in a process of its own."""
+    spawning = multiprocessing.get_context("spawn")
+    here, there = spawning.Pipe()
+    process = spawning.Process(target=serve, args=(there, window))
+    process.start()
+    try:
+        yield here.recv()
+    finally:
+        here.send("stop")
+        process.join(20)
+
+
+def serve(told: multiprocessing.connection.Connection, window: float) -> None:
+    """Run a stand-in until told to stop."""
+    with Sandbox(limit=LIMIT, window=window) as running:
+        told.send((running.url, running.api_key))
+        told.recv()

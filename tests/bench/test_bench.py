@@ -1,0 +1,81 @@
+"""The benchmarks work: each measures something and prints its ratios. How fast it was is not tested here."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+from tests.bench.control import drift
+from tests.bench.page import sections, write
+from tests.bench.report import Figure, Measured, ratios
+from tests.bench.sizes import FULL
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def a_measurement(**changes: object) -> Measured:
+    """Return what came of measuring something."""
+    figure = Figure(name="to hello's", values=[0.1, 0.2, 0.3], goal=(">=", 0.15))
+    values = {"name": "polls", "what": "open pages", "control_name": "hello", "control": [100.0], "figures": [figure]}
+    return Measured(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def test_ratio_is_taken_to_the_controls_before_and_after() -> None:
+    assert ratios([10, 30], [50, 150, 450]) == [0.1, 0.1]
+
+
+def test_control_that_drifts_refuses_the_run() -> None:
+    assert drift([90, 100, 110]) == pytest.approx(0.2)
+    assert not a_measurement(control=[90.0, 100.0, 110.0]).is_refused
+    drifted = a_measurement(control=[70.0, 100.0, 110.0])
+    assert drifted.is_refused
+    assert "REFUSED" in drifted.as_text()
+
+
+def test_goal_is_held_to_the_median() -> None:
+    figure = Figure(name="share", values=[0.1, 0.2, 0.9], goal=(">=", 0.15))
+    assert figure.is_met
+    assert figure.verdict == ">= 0.150: met"
+    assert "MISSED" in Figure(name="share", values=[0.1], goal=(">=", 0.15)).verdict
+
+
+def test_page_keeps_the_results_of_other_measurements(tmp_path: Path) -> None:
+    page = tmp_path / "benchmarks.md"
+    write(page, [a_measurement(), a_measurement(name="memory")], sizes=FULL)
+    write(page, [a_measurement(what="pages anew")], sizes=FULL)
+    kept = sections(page.read_text())
+    assert list(kept) == ["polls", "memory"]
+    assert "Pages anew." in kept["polls"]
+    assert "Open pages." in kept["memory"]
+    assert "0.200 | 0.100 to 0.300 | >= 0.150: met |" in kept["polls"]
+    assert "Python" in kept["memory"]
+
+
+@pytest.mark.processes
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", ["deliveries", "polls", "settling", "budget", "memory"])
+def test_quick_measurement_prints_its_ratios(name: str) -> None:
+    on_postgres = "sqlite" not in settings.DATABASES["default"]["ENGINE"]
+    if name in {"budget", "memory"} and not on_postgres:
+        pytest.skip("once is enough, and with Postgres there is more to go wrong")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench", name, "--quick", "--tolerance", "100"],
+        cwd=ROOT,
+        # The broker is the embedded one: several of these may run side by side.
+        env={
+            **os.environ,
+            "BENCH_DATABASE_URL": os.environ["DATABASE_URL"] if on_postgres else "sqlite",
+            "BENCH_REDIS_URL": "embedded",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+    assert done.returncode in {0, 1}, done.stdout + done.stderr
+    assert "least to most" not in done.stdout
+    assert "met" in done.stdout or "MISSED" in done.stdout
+    assert "drifted by" in done.stdout
