@@ -213,6 +213,7 @@ CELERY_BEAT_SCHEDULE = {
     for name, task, seconds in [
         ("sweep", "portal.runs.tasks.sweep", 3.0),
         ("track-runs", "portal.runs.tasks.track_runs", 4.0),
+        ("watch-runs", "portal.runs.tasks.watch_runs", 15.0),
         ("check-budgets", "portal.runs.tasks.check_budgets", 30.0),
         ("refresh-schemas", "portal.catalogue.tasks.refresh_schemas", 600.0),
         ("refresh-credits", "portal.workspaces.tasks.refresh_credits", 600.0),

@@ -42,6 +42,7 @@ class AsyncLaminaClient:
         lane: Lane = Lane.INTERACTIVE,
         transport: httpx.AsyncBaseTransport | None = None,
         timeout: httpx.Timeout = exchange.TIMEOUT,
+        connections: int = 20,
     ) -> None:
         self._address: dict[str, Any] = {"base_url": base_url.rstrip("/"), "api_key": api_key, "timeout": timeout}
         self._budget = budget
@@ -49,7 +50,7 @@ class AsyncLaminaClient:
         self._http = httpx.AsyncClient(
             transport=transport,
             verify=exchange.tls_context(),
-            limits=exchange.LIMITS,
+            limits=exchange.limits(connections),
             mounts=None if transport else exchange.DIRECT,
         )
         self.apps: Apps[Async] = Apps(self)

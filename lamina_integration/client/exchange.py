@@ -43,6 +43,15 @@ NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx
 TRANSPORT_FAILURES = (httpx.HTTPError, httpx.InvalidURL)
 
 
+def limits(connections: int) -> httpx.Limits:
+    """Return the usual limits with so many connections at once: each open stream has one."""
+    return httpx.Limits(
+        max_connections=connections,
+        max_keepalive_connections=LIMITS.max_keepalive_connections,
+        keepalive_expiry=LIMITS.keepalive_expiry,
+    )
+
+
 @cache
 def tls_context() -> ssl.SSLContext:
     """Return the one TLS context of this process; loading the authorities takes time and memory."""

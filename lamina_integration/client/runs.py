@@ -8,7 +8,7 @@ from typing import Any
 
 from lamina_integration.client.answers import UnreadableAnswer, one, page, raw_object
 from lamina_integration.client.calls import Call, Group, Mode, Script, endpoint, followed, given, path
-from lamina_integration.client.waiting import IMAGE, By, get_call, news_of, wait_call
+from lamina_integration.client.waiting import IMAGE, By, get_call, news_of, news_of_stream, wait_call
 from lamina_integration.wire import Page, Refinement, RemoteRun, RunSummary, WaitAnswer
 
 
@@ -57,6 +57,14 @@ class Runs(Group[Mode]):
         when the run has not ended in time.
         """
         return news_of(run_id, by=by, seconds_between=seconds_between, give_up_after_seconds=give_up_after_seconds)
+
+    @followed
+    def stream(self, run_id: str) -> Script[RemoteRun]:
+        """Give what one event stream tells of a run: at once how it stands, then every change, for ten minutes at most.
+
+        Ends with the run, the ten minutes or the connection, and raises what goes wrong; `follow` goes on.
+        """
+        return news_of_stream(run_id)
 
     @endpoint
     def list(

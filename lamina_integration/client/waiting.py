@@ -72,6 +72,17 @@ def news_of(
         yield from _by_polls(watch)
 
 
+def news_of_stream(run_id: str) -> Script[RemoteRun]:
+    """Give what one event stream of a run tells, until it ends; what goes wrong is raised."""
+    yield Listen(_stream_call(run_id))
+    while (event := (yield NextEvent())) is not None and event.name != "timeout":
+        run = run_of(event)
+        if run is not None:
+            yield News(run)
+            if run.is_terminal:
+                return
+
+
 class _Watch:
     """What is known of the run that is followed, and how long to go on."""
 
@@ -141,8 +152,12 @@ def _by_wait(watch: _Watch) -> Script[RemoteRun]:
             yield from watch.pause(0.0 if waited_long else None)
 
 
+def _stream_call(run_id: str) -> Call[None]:
+    return Call("GET", path("/v1/runs/{run_id}/stream", run_id=run_id), lambda _: None, run_id=run_id)
+
+
 def _by_stream(watch: _Watch) -> Script[RemoteRun]:
-    call = Call("GET", path("/v1/runs/{run_id}/stream", run_id=watch.run_id), lambda _: None, run_id=watch.run_id)
+    call = _stream_call(watch.run_id)
     broken = 0
     while not watch.is_over and broken < MAX_BROKEN_STREAMS:
         try:

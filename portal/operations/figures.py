@@ -13,7 +13,7 @@ from portal.runs.states import FINAL, Status, Teller
 
 LOOK_BACK = timedelta(hours=1)
 NEWEST = 2000  # as many rows at most say what the last hour was like
-TELLERS = (Teller.DELIVERY, Teller.SWEEP, Teller.WORKER)
+TELLERS = (Teller.DELIVERY, Teller.STREAM, Teller.SWEEP, Teller.WORKER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class Figures:
 
     @property
     def settled_by_sweep(self) -> float | None:
-        """Return the share of runs that our own check settled, of those that it or a delivery did."""
-        told = self.settled[Teller.SWEEP] + self.settled[Teller.DELIVERY]
+        """Return the share of runs that our own check settled, of those that it, a delivery or a stream did."""
+        told = self.settled[Teller.SWEEP] + self.settled[Teller.DELIVERY] + self.settled[Teller.STREAM]
         return self.settled[Teller.SWEEP] / told if told else None
 
 

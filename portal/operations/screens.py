@@ -55,7 +55,9 @@ def figure_cards(found: Figures) -> list[Card]:
         Card(
             _("Settled by our own check"),
             share_text(share),
-            _("the rest by deliveries, last hour") if share is not None else _("nothing was settled in the last hour"),
+            _("the rest by deliveries and streams, last hour")
+            if share is not None
+            else _("nothing was settled in the last hour"),
             "warn" if (share or 0) > SWEEP_WARNS_SHARE else "good",
         ),
         Card(

@@ -75,7 +75,7 @@ class RunAdmin(SettleActions, ReadOnlyAdmin):
     @admin.action(description=gettext_lazy("Look at it again now"), permissions=["view"])
     def look_now(self, request: HttpRequest, queryset: Any) -> None:
         """Make the sweep look at the chosen runs at its next turn."""
-        count = queryset.update(next_at=timezone.now())
+        count = queryset.update(next_at=timezone.now(), not_before=None)
         messages.success(request, _("The sweep looks at %d runs in a moment.") % count)
 
     @admin.action(description=gettext_lazy("Copy missing outputs again"), permissions=["view"])

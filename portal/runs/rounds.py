@@ -26,10 +26,10 @@ from lamina_integration import (
     RemoteRun,
     RunSummary,
 )
-from portal.runs import track
+from portal.runs import track, watched
 from portal.runs.made import Found, matched
 from portal.runs.models import Run
-from portal.runs.states import Status, Teller
+from portal.runs.states import Teller
 from portal.workspaces.lamina import client_for, key_of
 
 logger = logging.getLogger(__name__)
@@ -42,6 +42,7 @@ DETAILS_PER_ROUND = 10
 SECONDS_PER_PAGE = 4.0  # a long list is asked for less often: lists have not quite half of the lane
 ALONG_SECONDS = 3.0  # runs whose time comes so soon are on the page anyway
 FEW = 3  # up to so many runs that ended, asking for each is no dearer than for a list
+STREAMED_SECONDS = 30.0  # should a stream have gone silent without a word
 GIVE_UP_AFTER = timedelta(days=1)
 LEAST_PAUSE = timedelta(seconds=30)
 
@@ -92,6 +93,7 @@ def _in_peace(runs: list[Run], work: Callable[[list[Run], LaminaClient, list[uui
 
 def _round_of(runs: list[Run], client: LaminaClient, told: list[uuid.UUID]) -> None:
     listed, pages = _listed(runs, client)
+    seen, streamed = watched.watched(), watched.streamed()
     over: list[tuple[Run, RunSummary]] = []
     to_ask: list[Run] = []
     quiet: list[Run] = []
@@ -105,9 +107,11 @@ def _round_of(runs: list[Run], client: LaminaClient, told: list[uuid.UUID]) -> N
             quiet.append(run)
             if track.STATUS_OF.get(summary.status) != run.status:
                 _tell(run, summary, (), told)
-    _look_again(quiet, least_seconds=pages * SECONDS_PER_PAGE)
+    _look_again([run for run in quiet if run.pk not in streamed], least_seconds=pages * SECONDS_PER_PAGE)
+    _look_again([run for run in quiet if run.pk in streamed], least_seconds=STREAMED_SECONDS)
     to_ask = [*_settle(over, client, told), *to_ask]
-    to_ask += [run for run in quiet if run.status == Status.RUNNING and len(run.outputs.all()) > 1]
+    # Somebody looks at these, and there is no stream that would bring what they make one by one.
+    to_ask += [run for run in quiet if run.pk in seen and run.pk not in streamed and len(run.outputs.all()) > 1]
     for run in to_ask[:DETAILS_PER_ROUND]:
         if asked(run, client):
             told.append(run.pk)

@@ -94,6 +94,7 @@ class Teller(models.TextChoices):
     PERSON = "person", _("a person")
     WORKER = "worker", _("the answer to our call")
     DELIVERY = "delivery", _("Lamina's message")
+    STREAM = "stream", _("Lamina, to an open page")
     SWEEP = "sweep", _("our own check")
     STAFF = "staff", _("staff")
 

@@ -7,11 +7,12 @@ and the sweep finds what no message came for.
 import logging
 import uuid
 
+from celery.signals import worker_shutting_down
 from django.core.cache import cache
 
 from lamina_integration import LaminaError
 from portal.celery import app as celery
-from portal.runs import copies, inbox, lanes, reconcile, refine, rounds, submit
+from portal.runs import copies, inbox, lanes, live, reconcile, refine, rounds, submit, watched
 from portal.runs.leases import LEASE_SECONDS, renewed
 from portal.runs.models import Run, RunLane
 from portal.workspaces.brakes import balances_to_ask
@@ -136,6 +137,19 @@ def track_runs() -> None:
     finally:
         if cache.get(TRACKING_LOCK) == mine:
             cache.delete(TRACKING_LOCK)
+
+
+@celery.task
+def watch_runs() -> None:
+    """Stream the runs that somebody looks at; one at a time, however many workers there are."""
+    if live.watch(after_news):
+        nudge(watch_runs)
+
+
+@worker_shutting_down.connect
+def stop_watching(**_others: object) -> None:
+    """Let go of the streams, so that the worker has not to wait ten minutes for its last task."""
+    watched.dismiss()
 
 
 def after_news(run_id: uuid.UUID) -> None:

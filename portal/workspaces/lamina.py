@@ -5,7 +5,7 @@ from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from lamina_integration import LaminaClient, Lane, RequestBudget
+from lamina_integration import AsyncLaminaClient, LaminaClient, Lane, RequestBudget
 from portal.workspaces.models import Workspace
 
 BUDGET_KEY = f"{settings.CACHES['default']['KEY_PREFIX']}:lamina-budget"
@@ -23,6 +23,17 @@ def client_for(workspace: Workspace, *, lane: Lane) -> LaminaClient:
     because Lamina counts requests by address and not by key.
     """
     return LaminaClient(base_url=settings.LAMINA_BASE_URL, api_key=key_of(workspace), budget=shared_budget(), lane=lane)
+
+
+def async_client_for(workspace: Workspace, *, lane: Lane, connections: int) -> AsyncLaminaClient:
+    """Return such a client for an event loop, with so many connections at once."""
+    return AsyncLaminaClient(
+        base_url=settings.LAMINA_BASE_URL,
+        api_key=key_of(workspace),
+        budget=shared_budget(),
+        lane=lane,
+        connections=connections,
+    )
 
 
 def shared_budget() -> RequestBudget:

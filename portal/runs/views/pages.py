@@ -12,7 +12,7 @@ from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from portal.runs import submit, tasks
+from portal.runs import submit, tasks, watched
 from portal.runs.inputs_shown import inputs_shown
 from portal.runs.models import Move, Output, Run
 from portal.runs.refinement_words import RefinementScreen
@@ -25,7 +25,7 @@ from portal.workspaces.tasks import nudge
 
 PER_PAGE = 25
 # What a run's etag is made of, in the order of the model's columns.
-STANDING = ("id", "app_id", "status", "version", "accepted_at", "cancel_asked_at")
+STANDING = ("id", "app_id", "status", "version", "created_at", "accepted_at", "cancel_asked_at")
 SHOWN_WITH_A_RUN = ("app", "pin__app", "created_by", "retry_of", "refinement")
 STATES = {
     "active": ACTIVE,
@@ -73,6 +73,7 @@ def detail(request: MemberRequest, run_id: uuid.UUID) -> HttpResponse:
 def detail_page(request: MemberRequest, run_id: uuid.UUID, *, status: int = 200, **more: object) -> HttpResponse:
     """Return a run's page; with `more` for its template, such as what is wrong with a change asked for."""
     run, context = progress_context(request, run_id)
+    note_watched(run)
     moves = list(run.history.all())
     if run.status == Status.WAITING and moves:
         run.waiting_because = moves[-1].why
@@ -94,6 +95,12 @@ def history_line(move: Move) -> dict[str, object]:
     is_note = move.leaving == move.to
     why = _("decided by support") if move.told_by == Teller.STAFF else move.why
     return {"at": move.at, "text": "" if is_note else move.get_to_display(), "why": why}
+
+
+def note_watched(run: RunScreen) -> None:
+    """Note that somebody looks at a run, for three polls and a little, and wake a worker that streams it."""
+    if run.is_active and watched.note(run.pk, seconds=3 * run.poll_seconds + 2):
+        nudge(tasks.watch_runs)
 
 
 def with_standing(members: QuerySet[Membership], *, run_id: uuid.UUID) -> QuerySet[Membership]:
@@ -120,6 +127,7 @@ def progress(request: MemberRequest, run_id: uuid.UUID) -> HttpResponse:
     """Show the part of a run's page that changes; 304 when it is as the page has it."""
     if (stands := standing(request.member)) is None:
         raise Http404
+    note_watched(stands)
     if is_unchanged(request, stands.etag):
         return unchanged(stands.etag)
     run, context = progress_context(request, run_id)
