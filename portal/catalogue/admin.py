@@ -7,6 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -106,9 +107,15 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 class AppAdmin(ReadOnlyAdmin):
     """Lamina's apps, with the newest schema."""
 
-    list_display = ["name", "lamina_id", "refreshed_at", "refresh_error", "credits_expected"]
+    list_display = ["name", "lamina_id", "refreshed_at", "refresh_error", "credits_expected", "versions"]
+    readonly_fields = ["versions"]
     search_fields = ["name", "lamina_id"]
     actions = ["refresh_now"]
+
+    @admin.display(description=gettext_lazy("schema versions"))
+    def versions(self, app: App) -> str:
+        """Return the way to what changed between them."""
+        return format_html('<a href="{}">{}</a>', reverse("operations:app", args=[app.pk]), _("What changed"))
 
     @admin.action(description=gettext_lazy("Look at the schema again"), permissions=["view"])
     def refresh_now(self, request: HttpRequest, queryset: Any) -> None:

@@ -36,7 +36,7 @@ def report_errors(
         # What is on the stack may be a key or somebody's words.
         include_local_variables=False,
         max_request_body_size="never",
-        send_default_pii=False,
+        # Who it happened to is not sent either: that is off unless it is asked for.
         traces_sample_rate=None,
         before_send=scrubbed,
         before_breadcrumb=scrubbed_crumb,

@@ -7,6 +7,7 @@ from portal.operations import views
 app_name = "operations"
 urlpatterns = [
     path("", views.overview, name="overview"),
+    path("apps/<int:app_id>/", views.app_versions, name="app"),
     path("deliveries/", views.deliveries, name="deliveries"),
     path("runs/<uuid:run_id>/", views.run_timeline, name="run"),
 ]

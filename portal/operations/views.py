@@ -9,9 +9,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
+from portal.catalogue.drift import changed_lately, steps
+from portal.catalogue.models import App
 from portal.operations import health
 from portal.operations.access import may_read_metrics, staff_required
 from portal.operations.deliveries import FILTERS, counts, latest
+from portal.operations.drift import touched_runs
 from portal.operations.exposition import exposition
 from portal.operations.figures import figures
 from portal.operations.finding import find_runs
@@ -70,8 +73,20 @@ def overview(request: HttpRequest) -> HttpResponse:
         "rows": look_rows(runs_to_look_at()),
         "found": found,
         "address_is_refused": address_is_refused(),
+        "changed_apps": list(changed_lately()[:20]),
     }
     return render(request, "operations/overview.html", context)
+
+
+@require_safe
+@never_cache
+@staff_required
+def app_versions(request: HttpRequest, app_id: int) -> HttpResponse:
+    """Show what changed between the versions of an app's schema, and which runs the newest one touches."""
+    app = get_object_or_404(App, pk=app_id)
+    count, touched = touched_runs(app)
+    context = {"app": app, "steps": steps(app), "touched": touched, "touched_count": count}
+    return render(request, "operations/app.html", context)
 
 
 @require_safe

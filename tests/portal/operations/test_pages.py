@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from lamina_integration.sandbox import Sandbox
+from portal.catalogue.schemas import remember
 from portal.operations import deliveries
 from portal.runs import rejections
 from portal.runs.models import Attempt, Delivery, Output, Run
@@ -41,7 +42,7 @@ def desk(as_user: AsUser, staff: User) -> Client:
 
 def address(name: str, run: Run) -> str:
     """Return the address of a staff's page."""
-    return reverse(name, args=[run.pk] if name == "operations:run" else [])
+    return reverse(name, args={"operations:run": [run.pk], "operations:app": [run.app_id]}.get(name, []))
 
 
 @pytest.mark.parametrize("name", sorted(STAFF_ROUTES))
@@ -58,7 +59,7 @@ def test_staff_pages_are_for_staff_alone(
 
 
 def test_there_are_staff_pages() -> None:
-    assert {"operations:overview", "operations:deliveries", "operations:run"} == STAFF_ROUTES
+    assert {"operations:overview", "operations:app", "operations:deliveries", "operations:run"} == STAFF_ROUTES
 
 
 def test_overview_shows_the_four_numbers_and_every_dependency(desk: Client, held: Run, lanes_at_work: None) -> None:
@@ -242,3 +243,22 @@ def test_refused_address_is_said_on_the_overview(desk: Client, held: Run) -> Non
     assert "PORTAL_PUBLIC_URL" not in desk.get("/staff/").content.decode()
     Attempt.objects.create(run=held, lease_until=timezone.now(), closed_at=timezone.now(), callback="refused")
     assert "PORTAL_PUBLIC_URL" in desk.get("/staff/").content.decode()
+
+
+def test_change_of_an_app_is_told_with_the_runs_it_touches(desk: Client, member: Membership) -> None:
+    text = {"id": "1", "name": "Brief", "type": "text", "default": ""}
+    size = {"id": "2", "name": "Size", "type": "options", "options": ["S", "L"], "default": "S"}
+    document = detail(text, size, name="Mug on a table")
+    pinned = pin_of(member.workspace, document)
+    run = run_of(member, pinned, status=Status.NEEDS_ATTENTION)
+    over = run_of(member, pinned, status=Status.FAILED)
+    assert "this week" not in desk.get("/staff/").content.decode()
+    changed = {**document, "parameters": [text, {**size, "options": ["S", "L "]}, {**text, "id": "3", "name": "New"}]}
+    remember(pinned.app, changed)
+    assert f"/staff/apps/{pinned.app_id}/" in desk.get("/staff/").content.decode()
+    page = desk.get(f"/staff/apps/{pinned.app_id}/").content.decode()
+    assert run.reference in page
+    assert over.reference not in page
+    assert "&quot;L &quot;" in page, "a stray space may be all that changed"
+    assert "New" in page
+    assert f"/staff/apps/{pinned.app_id}/" in desk.get(f"/admin/catalogue/app/{pinned.app_id}/change/").content.decode()
