@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from lamina_integration import LaminaError, Lane
 from portal.catalogue.models import App, PinnedApp, SchemaVersion
 from portal.catalogue.schemas import pin, refresh, refresh_estimate
+from portal.workspaces.admin import ReadOnlyAdmin
 from portal.workspaces.lamina import client_for
 
 
@@ -87,27 +88,19 @@ class PinnedAppAdmin(admin.ModelAdmin):
         return pinned.app.refreshed_at
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """Rows that are looked at and never typed in."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Return False."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return False."""
-        return False
-
-
 @admin.register(App)
 class AppAdmin(ReadOnlyAdmin):
     """Lamina's apps, with the newest schema."""
 
-    list_display = ["name", "lamina_id", "refreshed_at", "refresh_error", "credits_expected", "versions"]
+    list_display = [
+        "name",
+        "lamina_id",
+        "refreshed_at",
+        "refresh_error",
+        "credits_expected",
+        "estimated_at",
+        "versions",
+    ]
     readonly_fields = ["versions"]
     search_fields = ["name", "lamina_id"]
     actions = ["refresh_now"]

@@ -28,6 +28,9 @@ class App(models.Model):
     credits_expected = models.DecimalField(max_digits=12, decimal_places=2, null=True, editable=False)
     credits_min = models.DecimalField(max_digits=12, decimal_places=2, null=True, editable=False)
     credits_max = models.DecimalField(max_digits=12, decimal_places=2, null=True, editable=False)
+    estimated_at = models.DateTimeField(
+        _("estimated"), null=True, editable=False, help_text=_("When Lamina last said what a run costs.")
+    )
 
     class Meta:
         ordering = ["name"]

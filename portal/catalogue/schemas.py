@@ -84,7 +84,11 @@ def checked(app: App, *, client: LaminaClient, within_seconds: float) -> SchemaV
 
 
 def refresh_estimate(app: App, *, client: LaminaClient) -> None:
-    """Fetch what a run of the app costs; an app without an estimate keeps none."""
+    """Fetch what a run of the app costs; where Lamina does not answer, the last estimate stays with its date.
+
+    One estimate serves all workspaces: Lamina makes it from the app alone, without its inputs. What
+    differs by key, the balance, is asked for apart.
+    """
     try:
         estimate = client.apps.estimate(app.lamina_id)
     except LaminaError as error:
@@ -94,7 +98,8 @@ def refresh_estimate(app: App, *, client: LaminaClient) -> None:
     app.credits_expected, app.credits_min, app.credits_max = (
         None if figure is None or not 0 <= figure < LARGEST_ESTIMATE else figure for figure in figures
     )
-    app.save(update_fields=["credits_expected", "credits_min", "credits_max"])
+    app.estimated_at = timezone.now()
+    app.save(update_fields=["credits_expected", "credits_min", "credits_max", "estimated_at"])
 
 
 def pin(*, workspace: Workspace, lamina_id: str, capability: str, client: LaminaClient) -> PinnedApp:

@@ -85,7 +85,7 @@ def runs_to_look_at() -> list[RunRow]:
             run=run,
             label=run.get_status_display(),
             tone=TONES.get(Status(run.status), "going"),
-            why=run.last_why or _("No reason is known: no worker has taken it yet."),
+            why=run.held_up or run.last_why or _("No reason is known: no worker has taken it yet."),
             age_seconds=age(run.created_at, now),
         )
         for run in runs.filter(held_up).annotate(last_why=Subquery(last_why))[:SHOWN]

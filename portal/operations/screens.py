@@ -9,6 +9,9 @@ from portal.operations.figures import Figures
 from portal.operations.health import WORKER_SILENT_SECONDS, Finding, Health
 from portal.operations.overview import LaneRow, RunRow
 from portal.operations.words import age_text, lag_text, share_text
+from portal.workspaces.budgets import BudgetState
+from portal.workspaces.models import Workspace
+from portal.workspaces.words import used_text
 
 # Beyond these a number is worth a look; seconds, seconds, share.
 OLDEST_WARNS_SECONDS = 30 * 60
@@ -127,4 +130,17 @@ def look_rows(rows: list[RunRow]) -> list[dict[str, object]]:
     return [
         {"run": row.run, "label": row.label, "tone": row.tone, "why": row.why, "age": age_text(row.age_seconds)}
         for row in rows
+    ]
+
+
+def budget_rows(rows: list[tuple[Workspace, BudgetState]]) -> list[dict[str, object]]:
+    """Return the workspaces whose budget is nearly or wholly used."""
+    return [
+        {
+            "workspace": workspace,
+            "percent": state.percent,
+            "tone": "bad" if state.is_used_up else "warn",
+            "text": used_text(state),
+        }
+        for workspace, state in rows
     ]

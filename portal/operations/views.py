@@ -19,10 +19,12 @@ from portal.operations.exposition import exposition
 from portal.operations.figures import figures
 from portal.operations.finding import find_runs
 from portal.operations.overview import lanes, runs_to_look_at
-from portal.operations.screens import dependency_rows, figure_cards, lane_rows, look_rows
+from portal.operations.screens import budget_rows, dependency_rows, figure_cards, lane_rows, look_rows
 from portal.operations.timeline import timeline
 from portal.runs.callbacks import address_is_refused
 from portal.runs.models import Run
+from portal.workspaces.budgets import near_or_over
+from portal.workspaces.models import SpendingStop
 
 
 @require_safe
@@ -74,6 +76,8 @@ def overview(request: HttpRequest) -> HttpResponse:
         "found": found,
         "address_is_refused": address_is_refused(),
         "changed_apps": list(changed_lately()[:20]),
+        "stops": SpendingStop.objects.filter(lifted_at=None).select_related("workspace", "by"),
+        "budgets": budget_rows(near_or_over()),
     }
     return render(request, "operations/overview.html", context)
 

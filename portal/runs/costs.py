@@ -8,9 +8,11 @@ counts nothing, and what it may have taken counts as a whole.
 import uuid
 from decimal import Decimal
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.db.models import JSONField, Subquery
+from django.db.models.functions import JSONObject
 
 from portal.catalogue.models import App
 from portal.runs.states import ACTIVE, FINAL, Status
@@ -21,6 +23,8 @@ from portal.workspaces.models import LedgerLine
 if TYPE_CHECKING:
     from portal.runs.models import Run
 
+AMOUNTS = ("expected", "most", "amount", "held", "settled")
+TOLD = ("state", "is_exact", *AMOUNTS)
 NO_CREDITS = "insufficient_credits"
 
 
@@ -52,6 +56,18 @@ def hold(run: "Run", *, outputs: int) -> None:
 def amount_of(run: "Run") -> Decimal:
     """Return what the run holds while it goes on; nothing where it has no line."""
     return LedgerLine.objects.filter(pk=run.pk).values_list("amount", flat=True).first() or Decimal(0)
+
+
+def line_of(run_id: Any) -> Subquery:
+    """Return an expression for what a screen tells of a run's ledger line, in the query that reads the run."""
+    line = LedgerLine.objects.filter(pk=run_id)
+    return Subquery(line.values(told=JSONObject(**{name: name for name in TOLD})), output_field=JSONField())
+
+
+def line_from(told: dict[str, Any]) -> LedgerLine:
+    """Return the line that `line_of` has read; not to be saved."""
+    amounts = {name: None if told[name] is None else Decimal(str(told[name])).quantize(CENT) for name in AMOUNTS}
+    return LedgerLine(state=told["state"], is_exact=bool(told["is_exact"]), **amounts)
 
 
 def follow(run: "Run", *, leaving: str) -> None:

@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from portal.runs.views import create, follow_up, pages
+from portal.runs.views import budget, create, follow_up, pages
 
 app_name = "runs"
 urlpatterns = [
     path("create/", create.choose, name="choose"),
     path("create/<int:pin_id>/", create.create, name="create"),
+    path("credits/", budget.budget, name="budget"),
     path("runs/", pages.run_list, name="list"),
     path("runs/<uuid:run_id>/", pages.detail, name="detail"),
     path("runs/<uuid:run_id>/progress/", pages.progress, name="progress"),

@@ -59,6 +59,7 @@ class RunScreen:
         self.earlier = [output for output in versions if not output.is_current]
         self.usual = usual
         self.waiting_because = ""
+        self.cost_text = ""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.run, name)
@@ -77,6 +78,8 @@ class RunScreen:
     @property
     def tone(self) -> str:
         """Return wait, going, good, warn, bad or off."""
+        if self.status == Status.WAITING and self.held_up:
+            return "warn"
         if self.is_refining:
             return "warn" if self.refinement.state == "unconfirmed" else "going"
         return "going" if self.status == Status.COMPLETED and self.is_copying else TONES[Status(self.status)]
@@ -238,6 +241,8 @@ class RunScreen:
         match self.status:
             case Status.NEEDS_ATTENTION:
                 return _("Nothing was charged.")
+            case Status.WAITING if self.held_up:
+                return _("Nothing was charged so far.")
             case Status.FAILED if self.error_code == "unanswered":
                 return _("Nobody knows whether Lamina charged for it.")
             case Status.FAILED if not self.lamina_run_id or self.error_code == "insufficient_credits":

@@ -16,6 +16,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
 
+from portal.workspaces.budgets import with_spending
 from portal.workspaces.models import Membership, Role, Workspace
 
 CREATORS = (Role.OWNER, Role.CREATOR)
@@ -65,6 +66,9 @@ def member_required(*roles: Role, also: Also | None = None) -> Callable[[View], 
 def find_member(
     *, user_id: int, slug: str, also: Callable[[QuerySet[Membership]], QuerySet[Membership]] | None = None
 ) -> Membership | None:
-    """Return the user's membership of a workspace with the workspace loaded, or None."""
+    """Return the user's membership of a workspace with the workspace loaded, or None.
+
+    What every page says of the month's spending is read in the same query, unless `also` is given.
+    """
     members = Membership.objects.select_related("workspace").filter(user_id=user_id, workspace__slug=slug)
-    return (also(members) if also else members).first()
+    return (also or with_spending)(members).first()

@@ -10,7 +10,24 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from portal.workspaces.models import Membership, User, Workspace
+from portal.workspaces import budgets
+from portal.workspaces.models import BudgetMonth, LedgerLine, Membership, SpendingStop, User, Wallet, Workspace
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Rows that are looked at and never typed in."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Return False."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return False."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return False."""
+        return False
 
 
 class MembershipInline(admin.TabularInline):
@@ -110,3 +127,90 @@ class WorkspaceAdmin(admin.ModelAdmin):
     def has_own_key(self, workspace: Workspace) -> bool:
         """Tell whether calls are made with a key of the workspace's own."""
         return bool(workspace.lamina_api_key)
+
+
+@admin.register(SpendingStop)
+class SpendingStopAdmin(admin.ModelAdmin):
+    """The switch that stops spending: adding a row stops it, giving a reason to go on lifts it; none is deleted."""
+
+    list_display = ["where", "why", "by", "at", "lifted_at", "lifted_by", "lifted_why"]
+    list_filter = [("lifted_at", admin.EmptyFieldListFilter), "workspace"]
+    list_select_related = ["workspace", "by", "lifted_by"]
+
+    def get_fields(self, request: HttpRequest, obj: SpendingStop | None = None) -> list[str]:
+        """Ask where and why when it begins; only why it is lifted afterwards."""
+        began = ["workspace", "why"]
+        return [*began, "by", "at", "lifted_why", "lifted_at", "lifted_by"] if obj else began
+
+    def get_readonly_fields(self, request: HttpRequest, obj: SpendingStop | None = None) -> list[str]:
+        """Keep what was said as it was said."""
+        if obj is None:
+            return []
+        return [name for name in self.get_fields(request, obj) if name != "lifted_why" or obj.lifted_at]
+
+    def get_form(self, request: HttpRequest, obj: SpendingStop | None = None, **kwargs: Any) -> Any:
+        """Ask for a reason to lift it."""
+        form = super().get_form(request, obj, **kwargs)
+        if "lifted_why" in form.base_fields:
+            form.base_fields["lifted_why"].required = True
+            form.base_fields["lifted_why"].help_text = gettext("Saving this lifts the stop: what waits is sent.")
+        return form
+
+    def save_model(self, request: HttpRequest, obj: SpendingStop, form: Any, change: bool) -> None:
+        """Stop spending, or let it go on."""
+        if change:
+            budgets.lift(obj, why=obj.lifted_why, by=request.user)
+        else:
+            obj.pk = budgets.stop_spending(workspace=obj.workspace, why=obj.why, by=request.user).pk
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return False: why spending was stopped is kept."""
+        return False
+
+    @admin.display(description=_("workspace"), ordering="workspace")
+    def where(self, stop: SpendingStop) -> str:
+        """Return the workspace, or that it is all of them."""
+        return str(stop.workspace) if stop.workspace else gettext("all workspaces")
+
+
+@admin.register(BudgetMonth)
+class BudgetMonthAdmin(ReadOnlyAdmin):
+    """What each workspace spent in a month."""
+
+    list_display = ["workspace", "starts_on", "spent", "held", "budget"]
+    list_filter = ["starts_on", "workspace"]
+    list_select_related = ["workspace"]
+
+    @admin.display(description=_("budget now"))
+    def budget(self, month: BudgetMonth) -> Any:
+        """Return the workspace's budget as it is set now."""
+        return month.workspace.monthly_budget
+
+
+@admin.register(LedgerLine)
+class LedgerLineAdmin(ReadOnlyAdmin):
+    """What each run may cost and what it came to; estimated, unless marked as exact."""
+
+    list_display = [
+        "created_at",
+        "month",
+        "kind",
+        "reference",
+        "what",
+        "state",
+        "expected",
+        "held",
+        "settled",
+        "is_exact",
+    ]
+    list_filter = ["state", "kind", "is_exact", "month__workspace"]
+    list_select_related = ["month__workspace"]
+    search_fields = ["reference", "what", "=run_id", "month__workspace__name"]
+    date_hierarchy = "created_at"
+
+
+@admin.register(Wallet)
+class WalletAdmin(ReadOnlyAdmin):
+    """The keys that Lamina once found without credits, and whether their runs are held back."""
+
+    list_display = ["fingerprint", "refused_at", "balance_then", "balance", "asked_at", "try_at"]

@@ -17,11 +17,20 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, Sum, Value
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Round
 from django.utils import timezone
 
-from portal.workspaces.models import BudgetMonth, LedgerLine, LineKind, LineState, SpendingStop, User, Workspace
+from portal.workspaces.models import (
+    BudgetMonth,
+    LedgerLine,
+    LineKind,
+    LineState,
+    Membership,
+    SpendingStop,
+    User,
+    Workspace,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -130,6 +139,24 @@ def state_of(workspace: Workspace) -> BudgetState:
     return BudgetState(limit=workspace.monthly_budget, spent=spent, held=held, starts_on=this_month())
 
 
+def with_spending(members: QuerySet[Membership]) -> QuerySet[Membership]:
+    """Let the query that finds a member tell what the workspace's pages say of its spending; see `seen_with`."""
+    month = BudgetMonth.objects.filter(workspace=OuterRef("workspace"), starts_on=this_month())
+    stops = _in_force(OuterRef("workspace"))
+    return members.annotate(
+        month_spent=Subquery(month.values("spent")[:1]),
+        month_held=Subquery(month.values("held")[:1]),
+        stopped_why=Subquery(stops.values("why")[:1]),
+    )
+
+
+def seen_with(member: Membership) -> tuple[BudgetState, str]:
+    """Return how the month stands and why spending is stopped, as read with the member; empty where it is not."""
+    spent, held = (getattr(member, name, None) or Decimal(0) for name in ("month_spent", "month_held"))
+    state = BudgetState(limit=member.workspace.monthly_budget, spent=spent, held=held, starts_on=this_month())
+    return state, getattr(member, "stopped_why", None) or ""
+
+
 def near_or_over() -> list[tuple[Workspace, BudgetState]]:
     """Return the workspaces whose budget is nearly or wholly used, the fullest first."""
     months = BudgetMonth.objects.filter(starts_on=this_month(), workspace__monthly_budget__isnull=False)
@@ -144,8 +171,12 @@ def near_or_over() -> list[tuple[Workspace, BudgetState]]:
 
 def find_stop(workspace: Workspace) -> SpendingStop | None:
     """Return the stop of spending that holds for a workspace, the one for all workspaces first."""
-    in_force = SpendingStop.objects.filter(Q(workspace=None) | Q(workspace=workspace), lifted_at=None)
-    return in_force.order_by(F("workspace").asc(nulls_first=True), "at").first()
+    return _in_force(workspace).first()
+
+
+def _in_force(workspace: Any) -> QuerySet[SpendingStop]:
+    stops = SpendingStop.objects.filter(Q(workspace=None) | Q(workspace=workspace), lifted_at=None)
+    return stops.order_by(F("workspace").asc(nulls_first=True), "at")
 
 
 def stop_spending(*, workspace: Workspace | None, why: str, by: User) -> SpendingStop:

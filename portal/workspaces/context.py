@@ -5,7 +5,10 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
-SECTIONS = {"choose": "create", "create": "create"}
+from portal.workspaces.budgets import seen_with
+from portal.workspaces.words import month_text, spending_notice
+
+SECTIONS = {"choose": "create", "create": "create", "budget": "budget"}
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -17,11 +20,14 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     section = ""
     if match and match.namespace in {"runs", "gallery"}:
         section = SECTIONS.get(match.url_name or "", match.namespace)
+    state, stopped_why = seen_with(request.member)
     others = SimpleLazyObject(lambda: list(request.user.workspaces.exclude(pk=workspace.pk)))
     return {
         "shell": {
             "section": section,
             "credits": {"balance": workspace.credits_balance, "as_of": workspace.credits_checked_at},
             "other_workspaces": others,
+            "spending": spending_notice(stopped_why, state),
+            "budget_text": month_text(state),
         }
     }

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from portal.workspaces.budgets import BudgetState, OverBudget, Price, SpendingRefused, SpendingStopped
+from portal.workspaces.models import LedgerLine, LineKind, LineState
 
 
 def plain(number: Decimal | int) -> str:
@@ -58,16 +59,53 @@ def used_text(state: BudgetState) -> str:
 def way_out(state: BudgetState) -> str:
     """Return when the budget begins anew, and who can raise it."""
     day = date_format(state.resets_on, "j F")
-    return _("It begins anew on %s. The portal's staff can raise it: ask them.") % day
+    return _("The budget begins anew on %s; the portal's staff can raise it.") % day
 
 
-def warning(state: BudgetState) -> tuple[str, str]:
-    """Return the title and the text of the banner for a budget that is nearly or wholly used."""
+def month_text(state: BudgetState) -> str:
+    """Return "This month: 120 of 500", for a narrow place."""
+    if state.limit is None:
+        return _("This month: %s") % credits(state.used)
+    return _("This month: %(used)s of %(limit)s") % {"used": plain(state.used), "limit": plain(state.limit)}
+
+
+def spending_notice(stopped_why: str, state: BudgetState) -> dict[str, str]:
+    """Return the banner that says spending is stopped, or a budget nearly or wholly used; empty for neither."""
+    if stopped_why:
+        text = _("%s. Nothing new can be started; what waits is saved and goes on by itself when staff lift it.")
+        return {
+            "tone": "bad",
+            "title": _("Staff have stopped spending for now"),
+            "text": text % stopped_why.rstrip("."),
+        }
+    if not state.is_near:
+        return {}
     if state.is_used_up:
         title = _("This month's budget is used up")
     else:
         title = _("%(percent)d %% of this month's budget is used") % {"percent": state.percent}
-    return title, f"{used_text(state)}. {way_out(state)}"
+    tone = "bad" if state.is_used_up else "warn"
+    return {"tone": tone, "title": title, "text": f"{used_text(state)}. {way_out(state)}"}
+
+
+def line_text(line: LedgerLine) -> str:
+    """Return what something costs: held while it goes on, counted when it has ended, exact only where that is known."""
+    if line.state == LineState.HELD:
+        if line.expected is None and line.most is None:
+            return _("Lamina does not say what it costs; %s are held for it.") % credits(line.held)
+        return _("%(about)s; up to %(most)s are held for it.") % {
+            "about": about(line.likely).capitalize(),
+            "most": plain(line.held),
+        }
+    if line.state == LineState.RELEASED:
+        return _("Nothing is counted for it.")
+    if line.kind == LineKind.CORRECTION:
+        return ("+" if line.settled > 0 else "−") + credits(abs(line.settled))
+    if line.is_exact:
+        return _("%s, as Lamina counts.") % credits(line.settled)
+    if not line.settled:
+        return _("Nothing is counted for it.")
+    return _("%s, as estimated.") % about(line.settled).capitalize()
 
 
 def refusal(error: SpendingRefused) -> str:

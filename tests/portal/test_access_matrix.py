@@ -19,6 +19,7 @@ CREATORS = {Role.OWNER, Role.CREATOR}
 MATRIX: dict[str, tuple[set[Role], str]] = {
     "runs:choose": (EVERYBODY, "get"),
     "runs:create": (CREATORS, "get"),
+    "runs:budget": (CREATORS, "get"),
     "runs:list": (EVERYBODY, "get"),
     "runs:detail": (EVERYBODY, "get"),
     "runs:progress": (EVERYBODY, "get"),

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from functools import partial
 
 from django.contrib import messages
@@ -9,11 +10,12 @@ from django.db import transaction
 from django.db.models import OuterRef, Subquery, UUIDField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.catalogue.forms import RunForm
-from portal.catalogue.models import Capability, PinnedApp
+from portal.catalogue.models import App, Capability, PinnedApp
 from portal.catalogue.schemas import schema_of
 from portal.media.models import Kind, Media
 from portal.runs import costs, tasks
@@ -157,4 +159,11 @@ def cost_context(request: MemberRequest, pin: PinnedApp) -> dict[str, object]:
         "unaffordable": balance is not None and least is not None and balance < least,
         "usual_text": usual_text(usual_ranges([pin.app_id])[pin.app_id]),
         "cost_text": cost_text(price, balance),
+        "old_estimate": old_estimate(pin.app),
     }
+
+
+def old_estimate(app: App) -> datetime | None:
+    """Return when Lamina made the app's estimate, where that is more than a day ago."""
+    made = app.estimated_at
+    return made if made and timezone.now() - made > timedelta(days=1) else None

@@ -5,14 +5,14 @@ from functools import partial
 
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.db.models import F, FilteredRelation, Prefetch, Q, QuerySet
+from django.db.models import F, FilteredRelation, OuterRef, Prefetch, Q, QuerySet
 from django.http import Http404, HttpResponse, HttpResponseNotModified
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.cache import patch_cache_control
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from portal.runs import submit, tasks, watched
+from portal.runs import costs, submit, tasks, watched
 from portal.runs.inputs_shown import inputs_shown
 from portal.runs.models import Move, Output, Run
 from portal.runs.refinement_words import RefinementScreen
@@ -22,6 +22,7 @@ from portal.runs.words import RunScreen
 from portal.workspaces.access import CREATORS, MemberRequest, member_required
 from portal.workspaces.models import Membership
 from portal.workspaces.tasks import nudge
+from portal.workspaces.words import line_text
 
 PER_PAGE = 25
 # What a run's etag is made of, in the order of the model's columns.
@@ -152,6 +153,7 @@ def progress_context(request: MemberRequest, run_id: uuid.UUID) -> tuple[RunScre
     A run has at least one reserved output; the second query is for a run that staff emptied.
     """
     rows = Output.objects.filter(run_id=run_id, run__workspace=request.workspace).order_by("position", "version")
+    rows = rows.annotate(cost=costs.line_of(OuterRef("run_id")))
     outputs = list(rows.select_related("media", *(f"run__{name}" for name in SHOWN_WITH_A_RUN)))
     if outputs:
         run = outputs[0].run
@@ -160,6 +162,9 @@ def progress_context(request: MemberRequest, run_id: uuid.UUID) -> tuple[RunScre
         if run is None:
             raise Http404
     shown = screen(request, run, outputs, usual_ranges([run.app_id])[run.app_id])
+    line = costs.line_from(outputs[0].cost) if outputs and outputs[0].cost else None
+    if line is not None and (line.held or line.settled):
+        shown.cost_text = line_text(line)
     context = {
         "run": shown,
         "outputs": shown.outputs,

@@ -1,6 +1,7 @@
 """Pinning apps: from the command line, in the admin site, and what follows when a schema changes."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from io import StringIO
 
 import pytest
@@ -97,3 +98,25 @@ def test_app_that_cannot_be_refreshed_keeps_its_schema_and_says_so(workspace: Wo
     app.refresh_from_db()
     assert app.schema == before
     assert app.refresh_error
+
+
+def test_background_refresh_keeps_the_estimate_with_its_date(workspace: Workspace, lamina: Sandbox) -> None:
+    call_command("pin_app", POSTER, "--capability", "image", "--workspace", "demo", stdout=StringIO())
+    app = App.objects.get()
+    assert app.estimated_at is not None
+    App.objects.update(credits_expected=999, estimated_at=None)
+    refresh_app(app.pk)
+    app.refresh_from_db()
+    assert (app.credits_expected, app.credits_max) == (14, pytest.approx(Decimal("19.6")))
+    assert app.estimated_at is not None
+
+
+def test_old_estimate_stays_with_its_old_date_while_lamina_does_not_answer(
+    workspace: Workspace, lamina: Sandbox, settings: object
+) -> None:
+    call_command("pin_app", POSTER, "--capability", "image", "--workspace", "demo", stdout=StringIO())
+    before = App.objects.get()
+    settings.LAMINA_API_KEY = "lma_wrong"
+    refresh_app(before.pk)
+    after = App.objects.get()
+    assert (after.credits_expected, after.estimated_at) == (before.credits_expected, before.estimated_at)

@@ -1,15 +1,21 @@
 """What the form says of costs and budgets, and when it does not send."""
 
+import uuid
 from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from lamina_integration.sandbox import Sandbox
 from portal.catalogue.models import App, PinnedApp
 from portal.runs.models import Run
-from portal.workspaces.budgets import state_of, stop_spending
-from portal.workspaces.models import User, Workspace
+from portal.runs.rounds import go_round
+from portal.runs.submit import cancel, send
+from portal.workspaces.budgets import Price, correct, hold, lift, make_exact, settle, state_of, stop_spending
+from portal.workspaces.models import LedgerLine, Membership, User, Workspace
 from tests.portal.runs.test_pages import form_post
 
 
@@ -51,8 +57,8 @@ def test_run_that_does_not_fit_is_refused_with_everything_kept(visitor: Client, 
     assert answer.status_code == 422
     assert "This run may cost up to 20 credits. This month's budget has 15 credits left: 0 of 15 credits." in page
     assert "Nothing was sent and nothing is charged; everything you filled in is still here." in page
-    assert "It begins anew on" in page
-    assert "The portal's staff can raise it" in page
+    assert "The budget begins anew on" in page
+    assert "the portal's staff can raise it" in page
     assert "A mug on a table" in page
     assert not Run.objects.exists()
 
@@ -89,3 +95,106 @@ def test_estimate_is_never_fetched_while_a_page_is_served(visitor: Client, poste
     visitor.get(poster.get_absolute_url())
     visitor.post(poster.get_absolute_url(), form_post(poster, p0=""))
     assert lamina.ledger()["requests"]["total"] == before
+
+
+def spend(member: Membership, amount: int) -> None:
+    key = uuid.uuid4()
+    price = Price(expected=Decimal(amount), outputs=1)
+    hold(workspace=member.workspace, key=key, price=price, run_id=key, reference="R-2222-3333", what="Gone")
+    settle(key, made=1)
+
+
+def test_banner_warns_those_who_spend_from_eighty_percent_on(
+    visitor: Client, member: Membership, reviewer: User, as_user: Callable[[User], Client]
+) -> None:
+    Workspace.objects.update(monthly_budget=100)
+    spend(member, 79)
+    assert "of this month's budget is used" not in text_of(visitor.get("/w/demo/create/"))
+    spend(member, 4)
+    for address in ("/w/demo/create/", "/w/demo/runs/", "/w/demo/gallery/"):
+        page = text_of(visitor.get(address))
+        assert "83 % of this month's budget is used" in page
+        assert "83 of 100 credits. The budget begins anew on" in page
+        assert "This month: 83 of 100" in page
+    assert "budget" not in text_of(as_user(reviewer).get("/w/demo/runs/")).replace("budget.css", "")
+    spend(member, 17)
+    assert "This month's budget is used up" in text_of(visitor.get("/w/demo/create/"))
+
+
+def test_banner_says_that_spending_is_stopped_and_why(visitor: Client, workspace: Workspace, staff: User) -> None:
+    stop = stop_spending(workspace=workspace, why="The bill is being checked", by=staff)
+    page = text_of(visitor.get("/w/demo/runs/"))
+    assert "Staff have stopped spending for now" in page
+    assert "The bill is being checked. Nothing new can be started" in page
+    lift(stop, why="Explained", by=staff)
+    assert "stopped spending" not in text_of(visitor.get("/w/demo/runs/"))
+
+
+def test_banner_of_a_neighbour_is_not_ours(
+    visitor: Client, workspace: Workspace, other_workspace: Workspace, staff: User
+) -> None:
+    stop_spending(workspace=other_workspace, why="Theirs", by=staff)
+    assert "stopped spending" not in text_of(visitor.get("/w/demo/runs/"))
+
+
+def test_credits_page_tells_the_month_and_the_latest_lines(
+    visitor: Client, run: Run, member: Membership, django_assert_max_num_queries: Any
+) -> None:
+    Workspace.objects.update(monthly_budget=100, credits_balance=340)
+    spend(member, 30)
+    with django_assert_max_num_queries(10):
+        page = text_of(visitor.get("/w/demo/credits/"))
+    assert "50 of 100 credits are used" in page
+    assert "About 12 credits; up to 20 are held for it." in page
+    assert run.get_absolute_url() in page
+    assert "About 30 credits, as estimated." in page
+    assert "These are estimates" in page
+
+
+def test_credits_page_without_a_budget_says_so(visitor: Client, workspace: Workspace) -> None:
+    page = text_of(visitor.get("/w/demo/credits/"))
+    assert "There is no budget for the month" in page
+    assert "What runs cost is listed here" in page
+
+
+def test_credits_page_tells_what_is_exact_and_what_was_corrected(visitor: Client, member: Membership) -> None:
+    member.workspace.lamina_api_key = "lma_own"
+    member.workspace.save()
+    spend(member, 30)
+    make_exact(LedgerLine.objects.get().pk, Decimal("28.5"))
+    correct(member.workspace, Decimal(-4), month=None)
+    page = text_of(visitor.get("/w/demo/credits/"))
+    assert "28.50 credits, as Lamina counts." in page
+    assert "Correction by Lamina's own count" in page
+    assert "−4 credits" in page
+    assert "24.50 credits are used" in page
+
+
+def test_run_page_says_what_is_held_and_then_what_it_came_to(visitor: Client, run: Run, lamina: Sandbox) -> None:
+    for address in (run.get_absolute_url(), f"{run.get_absolute_url()}progress/"):
+        assert "About 12 credits; up to 20 are held for it." in text_of(visitor.get(address))
+    send(run.pk)
+    lamina.finish()
+    Run.objects.update(next_at=timezone.now())
+    go_round()
+    for address in (run.get_absolute_url(), f"{run.get_absolute_url()}progress/"):
+        assert "About 12 credits, as estimated." in text_of(visitor.get(address))
+    make_exact(run.pk, Decimal(14))
+    assert "14 credits, as Lamina counts." in text_of(visitor.get(run.get_absolute_url()))
+
+
+def test_poll_with_its_cost_still_costs_three_queries(
+    visitor: Client, run: Run, django_assert_max_num_queries: Any
+) -> None:
+    address = f"{run.get_absolute_url()}progress/"
+    visitor.get(address)
+    with django_assert_max_num_queries(3):
+        assert "are held for it" in text_of(visitor.get(address))
+
+
+def test_run_again_is_refused_in_words_when_the_budget_is_used(visitor: Client, run: Run) -> None:
+    cancel(run)
+    Workspace.objects.update(monthly_budget=5)
+    answer = visitor.post(f"{run.get_absolute_url()}again/", {"token": str(uuid.uuid4())}, follow=True)
+    assert "This run may cost up to 20 credits." in text_of(answer)
+    assert Run.objects.count() == 1

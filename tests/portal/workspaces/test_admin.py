@@ -1,12 +1,15 @@
 """Workspaces in the admin site: budgets and their reasons."""
 
+import uuid
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
+from portal.workspaces.budgets import Price, find_stop, hold, stop_spending
 from portal.workspaces.models import User, Workspace
 from tests.factories import media_of
 
@@ -50,3 +53,40 @@ def test_workspace_with_runs_or_files_cannot_be_deleted(desk: Client, workspace:
     assert "Cannot delete workspace" in desk.get(address).content.decode()
     desk.post(address, {"post": "yes"})
     assert Workspace.objects.filter(pk=workspace.pk).exists()
+
+
+def test_adding_a_stop_stops_spending_and_a_reason_lifts_it(desk: Client, workspace: Workspace, staff: User) -> None:
+    added = desk.post(reverse("admin:workspaces_spendingstop_add"), {"workspace": "", "why": "The bill is checked"})
+    assert added.status_code == 302
+    stop = find_stop(workspace)
+    assert (stop.why, stop.by, stop.workspace) == ("The bill is checked", staff, None)
+    address = reverse("admin:workspaces_spendingstop_change", args=[stop.pk])
+    assert desk.post(address, {"lifted_why": ""}).status_code == 200
+    assert find_stop(workspace) is not None
+    assert desk.post(address, {"lifted_why": "It was right"}).status_code == 302
+    assert find_stop(workspace) is None
+    stop.refresh_from_db()
+    assert (stop.lifted_by, stop.lifted_why, stop.why) == (staff, "It was right", "The bill is checked")
+
+
+def test_ledger_is_read_and_never_typed_in(desk: Client, workspace: Workspace) -> None:
+    key = uuid.uuid4()
+    price = Price(expected=Decimal(12), outputs=1)
+    hold(workspace=workspace, key=key, price=price, run_id=key, reference="R-2222-3333", what="Poster")
+    for name in ("ledgerline", "budgetmonth", "wallet"):
+        assert desk.get(reverse(f"admin:workspaces_{name}_changelist")).status_code == 200
+        assert desk.get(reverse(f"admin:workspaces_{name}_add")).status_code == 403
+    page = desk.get(reverse("admin:workspaces_ledgerline_change", args=[key])).content.decode()
+    assert "R-2222-3333" in page
+    assert 'name="settled"' not in page
+
+
+def test_overview_shows_stops_and_the_fullest_budgets(desk: Client, workspace: Workspace, staff: User) -> None:
+    Workspace.objects.update(monthly_budget=14)
+    key = uuid.uuid4()
+    price = Price(expected=Decimal(12), outputs=1)
+    hold(workspace=workspace, key=key, price=price, run_id=key, reference="R-2222-3333", what="Poster")
+    stop_spending(workspace=None, why="The bill is checked", by=staff)
+    page = desk.get(reverse("operations:overview")).content.decode()
+    for words in ("All workspaces", "The bill is checked", "85 % of the budget", "12 of 14 credits"):
+        assert words in page

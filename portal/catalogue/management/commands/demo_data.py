@@ -38,7 +38,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Make everything that is missing."""
-        workspace, _created = Workspace.objects.get_or_create(slug="demo", defaults={"name": "Northwind Goods"})
+        workspace, _created = Workspace.objects.get_or_create(
+            slug="demo", defaults={"name": "Northwind Goods", "monthly_budget": 1500}
+        )
         for word, name, role in PEOPLE:
             user = self._user(word, name)
             Membership.objects.get_or_create(workspace=workspace, user=user, defaults={"role": role})

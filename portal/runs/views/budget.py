@@ -1,0 +1,46 @@
+"""What a workspace has spent this month, and on what."""
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from portal.workspaces.access import CREATORS, MemberRequest, member_required
+from portal.workspaces.budgets import state_of
+from portal.workspaces.credits import has_key_of_its_own
+from portal.workspaces.models import LedgerLine, LineKind
+from portal.workspaces.words import line_text, plain
+
+LAST_LINES = 50
+
+
+@require_safe
+@member_required(*CREATORS)
+def budget(request: MemberRequest) -> HttpResponse:
+    """Show the month's budget, what is spent and held of it, and the newest lines of the ledger."""
+    state = state_of(request.workspace)
+    newest = LedgerLine.objects.filter(month__workspace=request.workspace).order_by("-created_at")
+    lines = list(newest.select_related("month")[:LAST_LINES])
+    # A run may be pruned; its line stays.
+    runs = request.workspace.runs.only("pk", "workspace").in_bulk([line.run_id for line in lines if line.run_id])
+    for run in runs.values():
+        run.workspace = request.workspace
+    context = {
+        "state": state,
+        "amounts": {name: plain(getattr(state, name)) for name in ("spent", "held", "used")},
+        "limit": "" if state.limit is None else plain(state.limit),
+        "left": "" if state.left is None else plain(state.left),
+        "is_counted_by_lamina": has_key_of_its_own(request.workspace),
+        "lines": [
+            {
+                "at": line.created_at,
+                "what": line.what,
+                "kind": "" if line.kind == LineKind.RUN else line.get_kind_display(),
+                "reference": line.reference,
+                "run": runs.get(line.run_id),
+                "text": line_text(line),
+                "is_earlier": line.month.starts_on != state.starts_on,
+            }
+            for line in lines
+        ],
+    }
+    return render(request, "runs/budget.html", context)
