@@ -5,5 +5,5 @@ Without Django's applications, models and forms its process takes half of the me
 
 from celery import Celery
 
-app = Celery("portal", fixups=[])
+app = Celery("portal", fixups=[], amqp="portal.reconnecting:Queues")
 app.config_from_object("portal.settings", namespace="CELERY")

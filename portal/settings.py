@@ -172,6 +172,7 @@ CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://") + (
     "?virtual_host=0" if REDIS_URL.startswith("unix://") else ""
 )
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # The longest countdown and the longest task together stay well below the visibility timeout: a task
 # that is still out when it ends is delivered a second time.
 CELERY_BROKER_TRANSPORT_OPTIONS = {
@@ -180,6 +181,11 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "unacked_restore_throttle": 1,
     "socket_connect_timeout": 2,
     "socket_timeout": 10,
+    # Whoever sends a message while the broker is away is a person or Lamina, and the sweep does without it:
+    # by default a click would wait six seconds.
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_max": 0.2,
 }
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

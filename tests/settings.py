@@ -28,11 +28,11 @@ if not os.environ.get("REDIS_URL"):
     atexit.register(os.environ.pop, "REDIS_URL", None)
 
 from portal.settings import *  # noqa: E402, F403
-from portal.settings import CACHES, DATABASES, STORAGES  # noqa: E402
+from portal.settings import CACHES, CELERY_BROKER_TRANSPORT_OPTIONS, DATABASES, STORAGES  # noqa: E402
 
 _worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
 CACHES["default"]["KEY_PREFIX"] = f"test-{_worker}-{os.getpid()}"
-CELERY_BROKER_TRANSPORT_OPTIONS = {"global_keyprefix": f"test-{_worker}-{os.getpid()}:"}
+CELERY_BROKER_TRANSPORT_OPTIONS |= {"global_keyprefix": f"test-{_worker}-{os.getpid()}:"}
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

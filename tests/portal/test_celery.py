@@ -1,9 +1,16 @@
 """Which lane a task waits in."""
 
+import time
+
 import pytest
+from celery import Celery
+from kombu.exceptions import OperationalError
 
 from portal import beat
 from portal.celery import app
+from portal.reconnecting import LONGEST_PAUSE_SECONDS
+
+NOBODY = "redis://127.0.0.1:1/0"
 
 
 @pytest.mark.parametrize(
@@ -27,3 +34,25 @@ def test_beat_sends_tasks_that_exist() -> None:
     app.loader.import_default_modules()
     scheduled = {entry["task"] for entry in beat.app.conf.beat_schedule.values()}
     assert scheduled <= app.tasks.keys()
+
+
+def test_click_does_not_wait_for_a_broker_that_is_away() -> None:
+    with app.connection_for_write(NOBODY) as away:
+        began = time.monotonic()
+        with pytest.raises(OperationalError):
+            app.send_task("portal.runs.tasks.sweep", connection=away, retry=False)
+    assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize("application", [app, beat.app], ids=["workers", "beat"])
+def test_broker_is_looked_for_again_within_seconds_however_long_it_was_away(application: Celery) -> None:
+    class Enough(Exception):
+        pass
+
+    def give_up(error: Exception, pause: float) -> None:
+        raise Enough(pause)
+
+    with application.connection_for_read(NOBODY) as away, pytest.raises(Enough) as told:
+        # As after many tries: the pause has grown to half a minute.
+        away.ensure_connection(give_up, None, interval_start=30)
+    assert told.value.args[0] <= LONGEST_PAUSE_SECONDS

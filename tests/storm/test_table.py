@@ -1,0 +1,26 @@
+"""The table at the end of a storm."""
+
+from types import SimpleNamespace
+
+from tests.storm.table import Result, table
+from tests.storm.trial import SHOWN, Trial
+
+
+def a_result(*, failures: int = 0) -> Result:
+    """Return what came of a promise, with so many demands not met."""
+    trial = Trial(name="R0", stage=SimpleNamespace(), scale=1, seed=1, tried="three things")
+    trial.comparison.lost = [f"run {number}" for number in range(failures)]
+    return Result(trial=trial, words="nothing happens", seconds=1.6)
+
+
+def test_table_says_that_a_promise_holds() -> None:
+    assert table([a_result()], notes=["A machine."]).splitlines()[2].split("|")[1:-1] == [
+        " R0      ", " 0    ", " 0      ", " 0     ", " 0     ", " 2 s  ", " holds   ", " three things "
+    ]  # fmt: skip
+
+
+def test_table_tells_a_few_complaints_and_counts_the_rest() -> None:
+    told = table([a_result(failures=SHOWN + 3)], notes=[])
+    assert "FAILS" in told
+    assert told.count("- FAILS: lost: run") == SHOWN
+    assert "and 3 complaints more" in told
