@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
 
-from lamina_integration import Parameter, inputs
+from lamina_integration import App, Parameter, inputs
 from portal.catalogue.fields import shown
 from portal.catalogue.schemas import schema_of
 from portal.media.library import find_media
@@ -32,6 +32,21 @@ def inputs_shown(run: Run) -> list[InputShown]:
         _shown(parameter, run.inputs.get(inputs.address(app.parameters, parameter)), files)
         for parameter in app.parameters
     ]
+
+
+def left_out(run: Run, app: App) -> list[InputShown]:
+    """Return what was given for parameters that this version of the app does not have any more."""
+    gone = [name for name in run.inputs if inputs.find(app.parameters, name) is None]
+    if not gone:
+        return []
+    before = schema_of(run.schema).parameters
+    lines = []
+    for name in gone:
+        parameter, value = inputs.find(before, name), run.inputs[name]
+        is_text = parameter is not None and parameter.type != "url"
+        text = ", ".join(_items(value)) if is_text else _("a file or link")
+        lines.append(InputShown(label=shown(parameter.name) if parameter else name, text=text))
+    return lines
 
 
 def _shown(parameter: Parameter, value: object, files: dict[str, Media]) -> InputShown:

@@ -19,6 +19,7 @@ from portal.catalogue.models import App, Capability, PinnedApp
 from portal.catalogue.schemas import schema_of
 from portal.media.models import Kind, Media
 from portal.runs import costs, tasks
+from portal.runs.inputs_shown import left_out
 from portal.runs.models import Output, Run
 from portal.runs.states import Status
 from portal.runs.submit import submit
@@ -97,7 +98,8 @@ def create(request: MemberRequest, pin_id: int) -> HttpResponse:
         )
         if source and source.status == Status.NEEDS_ATTENTION:
             form.show_refusals(source.problems)
-    context = {"pin": pin, "form": form, "source_run": source} | cost_context(request, pin)
+    gone = left_out(source, form.app) if source and source.app_id == pin.app_id else []
+    context = {"pin": pin, "form": form, "source_run": source, "left_out": gone} | cost_context(request, pin)
     return render(request, "runs/create.html", context, status=422 if form.is_bound else 200)
 
 

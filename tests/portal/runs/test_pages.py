@@ -10,6 +10,7 @@ from django.test import Client
 
 from lamina_integration.sandbox import Sandbox
 from portal.catalogue.models import PinnedApp
+from portal.catalogue.schemas import remember
 from portal.runs.models import Output, Run
 from portal.runs.states import Status, Teller
 from portal.runs.words import RunScreen
@@ -112,8 +113,6 @@ def test_invalid_form_comes_back_filled_in_with_every_problem(visitor: Client, p
 def test_post_of_a_form_drawn_before_the_schema_changed_means_what_the_person_saw(
     visitor: Client, poster: PinnedApp
 ) -> None:
-    from portal.catalogue.schemas import remember
-
     post = form_post(poster, p0="A mug", p1="1")
     changed = dict(poster.app.schema.detail)
     changed["parameters"] = [changed["parameters"][0], {**changed["parameters"][1], "options": ["16:9", "9:16", "4:5"]}]
@@ -276,3 +275,28 @@ def test_going_run_is_never_started_again_by_a_press(visitor: Client, run: Run) 
     Run.objects.filter(pk=run.pk).update(status=Status.UNCONFIRMED)
     visitor.post(run.get_absolute_url() + "again/", {"token": str(uuid.uuid4())})
     assert Run.objects.count() == 1
+
+
+def test_what_the_app_asks_no_more_is_said_and_not_dropped_in_silence(
+    visitor: Client, run: Run, poster: PinnedApp
+) -> None:
+    Run.objects.filter(pk=run.pk).update(
+        status=Status.NEEDS_ATTENTION,
+        inputs={"brief_text": "A mug", "old_text": "as blue as <the> sea"},
+        problems=[{"param": "old_text", "code": "unknown_parameter", "message": "No parameter is called old_text."}],
+    )
+    page = visitor.get(f"{poster.get_absolute_url()}?from={run.pk}").content.decode()
+    assert "does not ask for this any more" in page
+    assert "old_text" in page
+    detail_page = visitor.get(run.get_absolute_url()).content.decode()
+    assert "output-grid" not in detail_page, "nothing is being made"
+
+
+def test_value_that_is_left_out_is_shown_under_the_name_it_had(visitor: Client, run: Run, poster: PinnedApp) -> None:
+    Run.objects.filter(pk=run.pk).update(inputs={"brief_text": "as blue as <the> sea"})
+    changed = {**poster.app.schema.detail, "parameters": poster.app.schema.detail["parameters"][1:]}
+    remember(poster.app, changed)
+    page = visitor.get(f"{poster.get_absolute_url()}?from={run.pk}").content.decode()
+    assert "as blue as &lt;the&gt; sea" in page
+    name = poster.app.schema_versions.order_by("created_at").first().detail["parameters"][0]["name"]
+    assert f"{name}: “" in page
