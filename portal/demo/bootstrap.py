@@ -39,12 +39,20 @@ def become_newer_python() -> None:
     """Run this file again under a Python that is new enough, or end with a line that names the mend."""
     for name in NEWER_NAMES:
         path = shutil.which(name)
-        if path:
+        if path and runs(path):
             os.execv(path, [path, str(Path(__file__).resolve()), *sys.argv[1:]])  # noqa: S606
     sys.exit(
         f"This is Python {sys.version_info[0]}.{sys.version_info[1]}; the portal needs 3.11 or newer. "
         "Install one (Debian 12, Ubuntu 24.04: apt install python3 python3-venv), then run this again."
     )
+
+
+def runs(path: str) -> bool:
+    """Tell whether a Python starts: a version manager has a name for each, also for those it would refuse."""
+    asked = subprocess.run(  # noqa: S603
+        [path, "-c", ""], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+    )
+    return asked.returncode == 0
 
 
 def prepare(*, lock: Path) -> None:

@@ -350,7 +350,8 @@ class RunScreen:
             case Status.QUEUED:
                 return 1
             case Status.FAILED | Status.CANCELLED:
-                return sum(bool(at) for at in (self.sent_at, self.accepted_at, self.started_at))
+                # Not beyond "running": an app that fails does so while it runs, and never gets to "kept".
+                return sum(bool(at) for at in (self.sent_at, self.accepted_at))
         return 0
 
     @property

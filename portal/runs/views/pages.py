@@ -5,7 +5,7 @@ from functools import partial
 
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.db.models import F, FilteredRelation, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import F, FilteredRelation, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.http import Http404, HttpResponse, HttpResponseNotModified
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.cache import patch_cache_control
@@ -76,8 +76,6 @@ def detail_page(request: MemberRequest, run_id: uuid.UUID, *, status: int = 200,
     run, context = progress_context(request, run_id)
     note_watched(run)
     moves = list(run.history.all())
-    if run.status == Status.WAITING and moves:
-        run.waiting_because = moves[-1].why
     context |= {
         "inputs": inputs_shown(run.run),
         "history": [history_line(move) for move in moves],
@@ -153,7 +151,8 @@ def progress_context(request: MemberRequest, run_id: uuid.UUID) -> tuple[RunScre
     A run has at least one reserved output; the second query is for a run that staff emptied.
     """
     rows = Output.objects.filter(run_id=run_id, run__workspace=request.workspace).order_by("position", "version")
-    rows = rows.annotate(cost=costs.line_of(OuterRef("run_id")))
+    last_move = Move.objects.filter(run_id=OuterRef("run_id")).order_by("-at", "-pk")
+    rows = rows.annotate(cost=costs.line_of(OuterRef("run_id")), last_why=Subquery(last_move.values("why")[:1]))
     outputs = list(rows.select_related("media", *(f"run__{name}" for name in SHOWN_WITH_A_RUN)))
     if outputs:
         run = outputs[0].run
@@ -162,6 +161,8 @@ def progress_context(request: MemberRequest, run_id: uuid.UUID) -> tuple[RunScre
         if run is None:
             raise Http404
     shown = screen(request, run, outputs, usual_ranges([run.app_id])[run.app_id])
+    if outputs and run.status == Status.WAITING:
+        shown.waiting_because = outputs[0].last_why or ""
     line = costs.line_from(outputs[0].cost) if outputs and outputs[0].cost else None
     if line is not None and (line.held or line.settled):
         shown.cost_text = line_text(line)

@@ -126,6 +126,18 @@ def test_old_python_looks_for_a_newer_one_and_says_what_it_needs(monkeypatch: py
         bootstrap.main("requirements.lock")
 
 
+def test_old_python_passes_by_a_name_that_a_version_manager_refuses_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shim = tmp_path / "python3.13"
+    shim.write_text("#!/bin/sh\necho 'python3.13: command not found' >&2\nexit 127\n")
+    shim.chmod(0o755)
+    monkeypatch.setattr(sys, "version_info", (3, 9, 2))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SystemExit, match=r"This is Python 3\.9; the portal needs 3\.11 or newer"):
+        bootstrap.main("requirements.lock")
+
+
 def test_old_python_becomes_the_newer_one_on_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     newer = tmp_path / "python3.13"
     newer.write_text("#!/bin/sh\n")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.core.cache import cache
 from django.test import Client
+from django.utils import timezone
 
 from lamina_integration.sandbox import Sandbox
 from portal.catalogue.models import PinnedApp
@@ -140,6 +141,23 @@ def test_run_page_is_there_at_once_and_says_what_goes_on(visitor: Client, run: R
     assert run.reference in page
     assert "Waiting its turn" in page
     assert "You can close this page" in page
+
+
+def test_open_page_hears_why_its_run_waits(visitor: Client, run: Run, django_assert_max_num_queries: Any) -> None:
+    address = run.get_absolute_url() + "progress/"
+    assert "It is sent in a moment." in visitor.get(address).content.decode()
+    run.move(Status.SUBMITTING, told_by=Teller.WORKER)
+    run.wait_again(told_by=Teller.WORKER, why="Lamina cannot be reached; this waits and goes on.")
+    with django_assert_max_num_queries(3):
+        page = visitor.get(address).content.decode()
+    assert "Lamina cannot be reached; this waits and goes on." in page
+    assert "It is sent in a moment." not in page
+
+
+def test_failed_run_stopped_where_it_ran_and_never_got_to_be_kept(run: Run) -> None:
+    now = timezone.now()
+    run.status, run.sent_at, run.accepted_at, run.started_at = Status.FAILED, now, now, now
+    assert [step.state for step in RunScreen(run, []).steps] == ["done", "done", "stopped", "next"]
 
 
 def test_poll_costs_three_queries_and_without_news_two_and_a_304(
