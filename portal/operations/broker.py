@@ -12,6 +12,7 @@ from kombu.transport.redis import Channel
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from portal.runs.watched import STREAMED, WATCHED
 from portal.workspaces.lamina import BUDGET_KEY
 
 PATIENCE_SECONDS = 1
@@ -26,6 +27,14 @@ class BrokerState:
     idle_seconds: dict[str, float | None]
     budget_ahead_seconds: float
     budget_held_seconds: float
+    away_seconds: float | None
+    watched: int
+    streamed: int
+
+    @property
+    def is_away(self) -> bool:
+        """Return whether calls are held back because the last ones had no answer."""
+        return self.away_seconds is not None
 
 
 def connect() -> redis.Redis:
@@ -50,12 +59,14 @@ def broker_state() -> BrokerState:
     with connect() as connection, connection.pipeline(transaction=False) as pipeline:
         pipeline.hgetall(WORKED_KEY)
         # Fields of the budget's own scripts, in microseconds of Redis' clock.
-        pipeline.hmget(BUDGET_KEY, "arrival", "held")
+        pipeline.hmget(BUDGET_KEY, "arrival", "held", "away", "trial")
+        pipeline.zcount(WATCHED, int(time.time()), "+inf")
+        pipeline.scard(STREAMED)
         pipeline.time()
         for names in lists.values():
             for name in names:
                 pipeline.llen(name)
-        worked, (arrival, held), clock, *lengths = pipeline.execute()
+        worked, (arrival, held, away, trial), watched, streamed, clock, *lengths = pipeline.execute()
     now, redis_now = time.time(), clock[0] + clock[1] / 1_000_000
     counts = iter(lengths)
     seen = {lane.decode(): float(at) for lane, at in worked.items()}
@@ -64,6 +75,10 @@ def broker_state() -> BrokerState:
         idle_seconds={lane: max(now - seen[lane], 0.0) if lane in seen else None for lane in lists},
         budget_ahead_seconds=max(float(arrival or 0) / 1_000_000 - redis_now, 0.0),
         budget_held_seconds=max(float(held or 0) / 1_000_000 - redis_now, 0.0),
+        # While somebody tries, everybody waits for what comes of it, and for no longer than for a trial.
+        away_seconds=None if away is None else max(float(max(away, trial or b"0", key=float)) / 1e6 - redis_now, 0.0),
+        watched=watched,
+        streamed=streamed,
     )
 
 

@@ -49,6 +49,10 @@ def _broker(broker: BrokerState) -> Iterator[Metric]:
     ahead, held = broker.budget_ahead_seconds, broker.budget_held_seconds
     yield from _one("portal_request_budget_ahead_seconds", "How far ahead requests are promised.", ahead)
     yield from _one("portal_request_budget_held_seconds", "How long Lamina told everybody to wait.", held)
+    yield from _one("portal_lamina_away", "Whether calls are held back as the last had no answer.", broker.is_away)
+    yield from _one("portal_lamina_away_seconds", "Until Lamina is tried again.", broker.away_seconds)
+    yield from _one("portal_runs_watched", "Runs on open pages.", broker.watched)
+    yield from _one("portal_runs_streamed", "Runs whose news comes by a stream.", broker.streamed)
 
 
 def _figures(found: Figures) -> Iterator[Metric]:
@@ -64,6 +68,7 @@ def _figures(found: Figures) -> Iterator[Metric]:
     yield _by("portal_deliveries", "Deliveries of the last hour by verdict.", "verdict", found.deliveries)
     yield from _one("portal_delivery_repeats", "Repeats of the last hour's deliveries.", found.repeats)
     yield _by("portal_deliveries_rejected", "Deliveries of the last hour that were refused.", "reason", found.rejected)
+    yield _by("portal_runs_waiting", "Runs to send, by lane.", "lane", found.waiting)
     yield from _one("portal_deliveries_unapplied", "Deliveries that are not applied.", found.unapplied)
     yield from _one("portal_outputs_to_copy", "Outputs that wait for a copy.", found.copies_waiting)
 

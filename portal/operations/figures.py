@@ -1,5 +1,6 @@
 """The figures that tell whether the portal keeps its promises, read from rows at the moment of asking."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
@@ -7,7 +8,7 @@ from math import ceil
 from django.db.models import Count, F, Min, Sum
 from django.utils import timezone
 
-from portal.runs.models import Delivery, Move, Output, Run, Verdict
+from portal.runs.models import Delivery, Move, Output, Run, RunLane, Verdict
 from portal.runs.rejections import recent as recent_rejections
 from portal.runs.states import FINAL, Status, Teller
 
@@ -21,6 +22,7 @@ class Figures:
     """Counts, ages in seconds; None where nothing has happened that could be measured."""
 
     runs: dict[str, int]
+    waiting: dict[str, int]
     oldest_unsettled_seconds: float | None
     webhook_lag_p95_seconds: float | None
     settled: dict[str, int]
@@ -53,13 +55,18 @@ def figures() -> Figures:
     """Return all figures."""
     now = timezone.now()
     since = now - LOOK_BACK
-    counted = dict(Run.objects.order_by().values_list("status").annotate(Count("pk")))
+    counted: Counter[str] = Counter()
+    waiting: Counter[str] = Counter()
+    for status, lane, count in Run.objects.order_by().values_list("status", "lane").annotate(Count("pk")):
+        counted[status] += count
+        waiting[lane] += count if status == Status.WAITING else 0
     recent = Delivery.objects.filter(received_at__gte=since).order_by()
     verdicts = dict(recent.values_list("verdict").annotate(Count("pk")))
     unapplied = Delivery.objects.filter(applied_at=None).aggregate(n=Count("pk"), oldest=Min("received_at"))
     copies = Output.objects.filter(copy_next_at__isnull=False).aggregate(n=Count("pk"), oldest=Min("made_at"))
     return Figures(
-        runs={status: counted.get(status, 0) for status in Status.values},
+        runs={status: counted[status] for status in Status.values},
+        waiting={lane: waiting[lane] for lane in RunLane.values},
         oldest_unsettled_seconds=age(Run.objects.active().aggregate(at=Min("created_at"))["at"], now),
         webhook_lag_p95_seconds=webhook_lag_p95(since),
         settled=settled(since),

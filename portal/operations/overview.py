@@ -1,15 +1,16 @@
 """What waits in each lane and why, and the runs that somebody of staff should look at."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import Count, Min, OuterRef, Q, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.operations.broker import BrokerState
 from portal.operations.figures import Figures, age
+from portal.operations.waiting import MOST_REASONS, Reason, age_of, reasons_by_lane
 from portal.runs.models import Move, Run
 from portal.runs.states import Status
 from portal.runs.usual import usual_ranges
@@ -28,6 +29,7 @@ class Waiting:
     what: str
     count: int
     oldest_seconds: float | None
+    reasons: list[Reason] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,15 @@ class RunRow:
 
 def lanes(found: Figures, broker: BrokerState | None) -> list[LaneRow]:
     """Return every lane with what waits in it."""
+    to_send = reasons_by_lane()
     waiting = {
-        "interactive": [Waiting(_("runs to send"), found.runs[Status.WAITING], _oldest(Status.WAITING))],
+        lane: [Waiting(_("runs to send"), sum(each.count for each in reasons), age_of(reasons), reasons[:MOST_REASONS])]
+        for lane, reasons in to_send.items()
+    } | {
+        "inbox": [Waiting(_("deliveries to apply"), found.unapplied, found.oldest_unapplied_seconds)],
         "tracking": [
             Waiting(_("runs without an answer"), found.unconfirmed, _oldest(Status.UNCONFIRMED)),
-            Waiting(_("deliveries to apply"), found.unapplied, found.oldest_unapplied_seconds),
+            Waiting(_("runs to ask about once more"), *_to_ask_about()),
         ],
         "media": [Waiting(_("outputs to copy"), found.copies_waiting, found.oldest_copy_seconds)],
     }
@@ -100,6 +106,11 @@ def runs_to_look_at() -> list[RunRow]:
             why = known if screen.usual else _("Lamina took it more than a quarter of an hour ago.")
             rows.append(RunRow(run, run.get_status_display(), "warn", why, seconds))
     return sorted(rows, key=lambda row: row.run.created_at)[:SHOWN]
+
+
+def _to_ask_about() -> tuple[int, float | None]:
+    found = Run.objects.filter(details_next_at__isnull=False).aggregate(n=Count("pk"), first=Min("finished_at"))
+    return found["n"], age(found["first"], timezone.now())
 
 
 def _oldest(status: Status) -> float | None:

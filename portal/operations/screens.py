@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from portal.operations.broker import BrokerState
 from portal.operations.figures import Figures
 from portal.operations.health import WORKER_SILENT_SECONDS, Finding, Health
 from portal.operations.overview import LaneRow, RunRow
@@ -117,11 +119,54 @@ def lane_rows(rows: list[LaneRow]) -> list[dict[str, object]]:
             "worked": _("%s ago") % age_text(row.idle_seconds) if row.idle_seconds is not None else _("never"),
             "is_silent": row.idle_seconds is None or row.idle_seconds > WORKER_SILENT_SECONDS,
             "waiting": [
-                {"what": item.what, "count": item.count, "oldest": age_text(item.oldest_seconds)}
+                {
+                    "what": item.what,
+                    "count": item.count,
+                    "oldest": age_text(item.oldest_seconds),
+                    "reasons": [
+                        {"count": reason.count, "why": reason.why or _("Its turn has not come yet.")}
+                        for reason in item.reasons
+                    ],
+                }
                 for item in row.waiting
             ],
         }
         for row in rows
+    ]
+
+
+def call_rows(broker: BrokerState | None) -> list[DependencyRow]:
+    """Return what lets calls to Lamina wait, and what is streamed; nothing where Redis cannot say."""
+    if broker is None:
+        return []
+    if broker.away_seconds is None:
+        answers = DependencyRow(_("Answers"), pgettext("dependency", "Well"), "good", _("The last call was answered."))
+    else:
+        pause = _("The last calls had no answer. One call tries again in %s; the others wait.")
+        if broker.away_seconds < 1:
+            pause = _("The last calls had no answer. The next call tries again, alone.%.0s")
+        answers = DependencyRow(_("Answers"), pgettext("budget", "Away"), "bad", pause % age_text(broker.away_seconds))
+    held = broker.budget_held_seconds
+    told = _("Lamina told everybody to wait, for %s more.") % age_text(held) if held else _("Lamina lets us ask.")
+    ahead, limit = broker.budget_ahead_seconds, settings.LAMINA_RATE_LIMIT
+    promised = _("Of %(limit)d requests a minute, those of the next %(ahead)s are promised.") % {
+        "limit": limit,
+        "ahead": age_text(ahead),
+    }
+    pages = _("%(streamed)d of %(watched)d runs on open pages have a stream.") % {
+        "streamed": broker.streamed,
+        "watched": broker.watched,
+    }
+    return [
+        answers,
+        DependencyRow(
+            _("Rate limit"),
+            pgettext("budget", "Held") if held else pgettext("budget", "Open"),
+            "warn" if held else "good",
+            told,
+        ),
+        DependencyRow(_("Promised"), age_text(ahead), "off", promised),
+        DependencyRow(_("Streams"), str(broker.streamed), "off", pages),
     ]
 
 

@@ -19,7 +19,7 @@ from portal.operations.exposition import exposition
 from portal.operations.figures import figures
 from portal.operations.finding import find_runs
 from portal.operations.overview import lanes, runs_to_look_at
-from portal.operations.screens import budget_rows, dependency_rows, figure_cards, lane_rows, look_rows
+from portal.operations.screens import budget_rows, call_rows, dependency_rows, figure_cards, lane_rows, look_rows
 from portal.operations.timeline import timeline
 from portal.runs.callbacks import address_is_refused
 from portal.runs.models import Run
@@ -71,6 +71,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "results": find_runs(words),
         "cards": figure_cards(found),
         "dependencies": dependency_rows(seen),
+        "calls": call_rows(seen.broker),
         "lanes": lane_rows(lanes(found, seen.broker)),
         "rows": look_rows(runs_to_look_at()),
         "found": found,

@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import redis
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -12,10 +14,12 @@ from django.utils import timezone
 from lamina_integration.sandbox import Sandbox
 from portal.catalogue.schemas import remember
 from portal.operations import deliveries
+from portal.operations.exposition import exposition
 from portal.runs import rejections
 from portal.runs.models import Attempt, Delivery, Output, Run
 from portal.runs.states import Status
 from portal.runs.submit import send
+from portal.workspaces.lamina import BUDGET_KEY, shared_budget
 from portal.workspaces.models import Membership, User
 from tests.factories import detail, media_of, pin_of, run_of
 from tests.test_architecture import STAFF_ROUTES
@@ -262,3 +266,42 @@ def test_change_of_an_app_is_told_with_the_runs_it_touches(desk: Client, member:
     assert "&quot;L &quot;" in page, "a stray space may be all that changed"
     assert "New" in page
     assert f"/staff/apps/{pinned.app_id}/" in desk.get(f"/admin/catalogue/app/{pinned.app_id}/change/").content.decode()
+
+
+def test_overview_says_what_waits_in_each_lane_why_and_for_how_long(
+    desk: Client, held: Run, member: Membership, lanes_at_work: None
+) -> None:
+    limited = run_of(member, held.pin)
+    limited.move(Status.SUBMITTING, told_by="worker")
+    limited.move(Status.WAITING, told_by="worker", why="Lamina asks us to wait a moment.")
+    Run.objects.filter(pk=limited.pk).update(created_at=timezone.now() - timedelta(minutes=7))
+    for _ in range(3):
+        run_of(member, held.pin, lane="batch")
+    run_of(member, held.pin, lane="batch", held_up="Staff have stopped <spending>.")
+    page = " ".join(desk.get("/staff/").content.decode().split())
+    interactive, batch = page.split("<strong>interactive</strong>")[1].split("<strong>batch</strong>")
+    assert "runs to send: 1 " in interactive
+    assert "the first for 7 min" in interactive
+    assert "1 × Lamina asks us to wait a moment." in interactive
+    assert "runs to send: 4 " in batch
+    assert "3 × Its turn has not come yet." in batch
+    assert "1 × Staff have stopped &lt;spending&gt;." in batch
+
+
+def test_overview_says_how_calls_to_lamina_are_held_back(desk: Client, held: Run, lanes_at_work: None) -> None:
+    budget = shared_budget()
+    store = redis.Redis.from_url(settings.REDIS_URL)
+    store.delete(BUDGET_KEY)
+    try:
+        assert "The last call was answered." in desk.get("/staff/").content.decode()
+        budget.unanswered(30.0)
+        budget.unanswered(30.0)
+        budget.hold(40)
+        page = desk.get("/staff/").content.decode()
+        assert "The last calls had no answer. One call tries again in 2 s" in page
+        assert "Lamina told everybody to wait, for 40 s more." in page
+        found = exposition().decode()
+        assert "portal_lamina_away 1.0" in found
+        assert 'portal_runs_waiting{lane="batch"} 0.0' in found
+    finally:
+        store.delete(BUDGET_KEY)

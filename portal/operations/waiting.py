@@ -1,0 +1,45 @@
+"""Runs that wait to be sent, by lane and by what keeps them: a brake, what their last try met, or only their turn."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Min, OuterRef, Subquery
+from django.db.models.functions import Left
+from django.utils import timezone
+
+from portal.runs.models import Move, Run
+from portal.runs.states import Status
+
+LONGEST_REASON = 120
+MOST_REASONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why some runs wait, as their history has it; empty when nobody has said anything yet."""
+
+    why: str
+    count: int
+    since: datetime
+
+
+def reasons_by_lane() -> dict[str, list[Reason]]:
+    """Return why the waiting runs of each lane wait, the most frequent reason first."""
+    last = Move.objects.filter(run=OuterRef("pk")).order_by("-at", "-pk").values("why")[:1]
+    waiting = Run.objects.filter(status=Status.WAITING).annotate(said=Left(Subquery(last), LONGEST_REASON))
+    counted = waiting.order_by().values_list("lane", "held_up", "said").annotate(Count("pk"), Min("created_at"))
+    found: dict[str, dict[str, Reason]] = defaultdict(dict)
+    for lane, held_up, said, count, since in counted:
+        why = (held_up or said or "")[:LONGEST_REASON]
+        known = found[lane].get(why)
+        found[lane][why] = Reason(
+            why, count + (known.count if known else 0), min(since, known.since) if known else since
+        )
+    return {lane: sorted(each.values(), key=lambda reason: -reason.count) for lane, each in found.items()}
+
+
+def age_of(reasons: list[Reason]) -> float | None:
+    """Return how long the first of them has waited, in seconds."""
+    since = min((reason.since for reason in reasons), default=None)
+    return None if since is None else max((timezone.now() - since).total_seconds(), 0.0)
