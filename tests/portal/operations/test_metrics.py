@@ -77,6 +77,7 @@ def test_metrics_are_those_of_the_rows(client: Client, runs: list[Run]) -> None:
     settle(runs[3], Teller.SWEEP, ago=timedelta(hours=2))
     runs[3].outputs.update(copy_next_at=timezone.now())
     with broker.connect() as connection:
+        connection.delete(broker._lists_of("media")[0])
         connection.rpush(broker._lists_of("media")[0], "a task", "another")
     try:
         found = read(client)
