@@ -330,7 +330,8 @@ class RunScreen:
                 state = "stopped" if over and self.status != Status.COMPLETED else "now"
             else:
                 state = "next"
-            steps.append(Step(key=key, label=labels[n], at=times[n], detail=details[n], state=state))
+            detail = "" if over and state == "next" else details[n]
+            steps.append(Step(key=key, label=labels[n], at=times[n], detail=detail, state=state))
         return steps
 
     @property

@@ -157,7 +157,9 @@ def test_open_page_hears_why_its_run_waits(visitor: Client, run: Run, django_ass
 def test_failed_run_stopped_where_it_ran_and_never_got_to_be_kept(run: Run) -> None:
     now = timezone.now()
     run.status, run.sent_at, run.accepted_at, run.started_at = Status.FAILED, now, now, now
-    assert [step.state for step in RunScreen(run, []).steps] == ["done", "done", "stopped", "next"]
+    steps = RunScreen(run, []).steps
+    assert [step.state for step in steps] == ["done", "done", "stopped", "next"]
+    assert steps[-1].detail == ""
 
 
 def test_poll_costs_three_queries_and_without_news_two_and_a_304(
