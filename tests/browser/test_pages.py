@@ -37,6 +37,7 @@ def pages(sign_in: SignIn, photos: Path, addresses: dict[str, str]) -> dict[str,
             "choose": "/w/demo/create/",
             "runs": "/w/demo/runs/",
             "no runs": "/w/demo/runs/?state=problem&mine=1",
+            "credits": "/w/demo/credits/",
             "gallery": "/w/demo/gallery/",
             "empty gallery": "/w/demo/gallery/?q=nothing-is-called-this",
             "not found": "/w/demo/runs/00000000-0000-4000-8000-000000000000/",
@@ -45,7 +46,19 @@ def pages(sign_in: SignIn, photos: Path, addresses: dict[str, str]) -> dict[str,
     return addresses
 
 
-NAMES = ["choose", "form", "run", "runs", "no runs", "gallery", "empty gallery", "output", "not found", "password"]
+NAMES = [
+    "choose",
+    "form",
+    "run",
+    "runs",
+    "no runs",
+    "credits",
+    "gallery",
+    "empty gallery",
+    "output",
+    "not found",
+    "password",
+]
 
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
