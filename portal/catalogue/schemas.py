@@ -90,10 +90,14 @@ def refresh_estimate(app: App, *, client: LaminaClient) -> None:
     differs by key, the balance, is asked for apart.
     """
     try:
-        estimate = client.apps.estimate(app.lamina_id)
+        fetch_estimate(app, client=client)
     except LaminaError as error:
         logger.info("no estimate app=%s error=%s", app.lamina_id, error)
-        return
+
+
+def fetch_estimate(app: App, *, client: LaminaClient) -> None:
+    """Fetch what a run of the app costs; raises LaminaError."""
+    estimate = client.apps.estimate(app.lamina_id)
     figures = (estimate.expected, estimate.min, estimate.max)
     app.credits_expected, app.credits_min, app.credits_max = (
         None if figure is None or not 0 <= figure < LARGEST_ESTIMATE else figure for figure in figures

@@ -6,15 +6,21 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models import Q
 from django.test import Client
 
+from lamina_integration import LaminaBudgetSpent
 from lamina_integration.sandbox import Sandbox
 from portal.catalogue.models import App, PinnedApp, SchemaVersion
+from portal.catalogue.refreshing import in_turn
 from portal.catalogue.schemas import remember
 from portal.catalogue.tasks import refresh_app
 from portal.workspaces.models import User, Workspace
 from tests.conftest import POSTER
 from tests.factories import app_from, detail
+
+CARTOONIFY = "3f68debe-df0a-4fc9-bdd3-9d45a4160587"
+ALWAYS_FAILS = "5a4d0000-0000-4000-9000-000000000091"
 
 
 def test_command_pins_an_app_with_its_schema_and_cost(workspace: Workspace, lamina: Sandbox) -> None:
@@ -109,6 +115,31 @@ def test_background_refresh_keeps_the_estimate_with_its_date(workspace: Workspac
     app.refresh_from_db()
     assert (app.credits_expected, app.credits_max) == (14, pytest.approx(Decimal("19.6")))
     assert app.estimated_at is not None
+
+
+def test_release_step_refreshes_every_app_though_the_budget_lets_one_request_go_at_a_time(
+    workspace: Workspace, lamina: Sandbox, settings: object
+) -> None:
+    for lamina_id in (POSTER, CARTOONIFY, ALWAYS_FAILS):
+        call_command("pin_app", lamina_id, "--capability", "image", "--workspace", "demo", stdout=StringIO())
+    App.objects.update(refreshed_at=None, estimated_at=None)
+    settings.LAMINA_RATE_LIMIT = 600
+    said = StringIO()
+    call_command("refresh_schemas", stdout=said)
+    assert "3 schemas are up to date." in said.getvalue()
+    assert not App.objects.filter(Q(refreshed_at=None) | Q(estimated_at=None)).exists()
+
+
+def test_turn_that_comes_too_late_is_not_waited_for() -> None:
+    asked: list[float] = []
+
+    def ask() -> None:
+        asked.append(0.0)
+        raise LaminaBudgetSpent(retry_after=0.01 if len(asked) < 3 else 60)
+
+    with pytest.raises(LaminaBudgetSpent):
+        in_turn(ask, patience_seconds=1)
+    assert len(asked) == 3
 
 
 def test_old_estimate_stays_with_its_old_date_while_lamina_does_not_answer(

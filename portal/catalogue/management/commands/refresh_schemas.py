@@ -5,7 +5,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from portal.catalogue.models import App
-from portal.catalogue.tasks import refresh_app
+from portal.catalogue.refreshing import look_again
+
+# A release waits for its turn so long, for each app.
+PATIENCE_SECONDS = 60.0
 
 
 class Command(BaseCommand):
@@ -17,7 +20,7 @@ class Command(BaseCommand):
         """Refresh one app after the other and name those that could not be fetched."""
         apps = App.objects.filter(pins__is_offered=True).distinct()
         for app in apps:
-            refresh_app(app.pk)
+            look_again(app, patience_seconds=PATIENCE_SECONDS)
         problems = [f"{app.name} ({app.lamina_id}): {app.refresh_error}" for app in apps.all() if app.refresh_error]
         if problems:
             raise CommandError("Not refreshed: " + "; ".join(problems))
