@@ -4,17 +4,14 @@ from portal.catalogue.models import App
 from portal.catalogue.refreshing import look_again
 from portal.celery import app as celery
 from portal.workspaces.slots import in_slot
-from portal.workspaces.tasks import nudge
+from portal.workspaces.tasks import ALL_WITHIN_SECONDS, APART_SECONDS, nudge
 
-# One after the other: all at once they would all but one be refused by the shared budget.
-APART_SECONDS = 3.0
-ALL_WITHIN_SECONDS = 300.0
 PATIENCE_SECONDS = 5.0
 
 
 @celery.task
 def refresh_schemas() -> None:
-    """Look at every pinned app's schema again; one that cannot be fetched never stops the others."""
+    """Look at every pinned app's schema again, one after the other; one that cannot be fetched never stops the rest."""
     apps = list(App.objects.filter(pins__is_offered=True).distinct())
     for n, app in enumerate(apps):
         nudge(refresh_app, app.pk, countdown=n * min(APART_SECONDS, ALL_WITHIN_SECONDS / len(apps)))

@@ -31,7 +31,7 @@ def read_options(environ: Mapping[str, str]) -> Options:
 
 def _port(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise DemoError(f"PORT is {text!r}: give a number from 1024 to 65535, for example PORT=8001.")
+        raise DemoError(f"PORT is {text!r}: give a number from 1 to 65535, for example PORT=8001.")
     return int(text)
 
 

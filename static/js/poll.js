@@ -23,7 +23,33 @@ document.addEventListener("htmx:responseError", (event) => {
   live.textContent = live.dataset.textStopped;
 });
 
-// A poll that got no answer is no reason for words: the next one is seconds away.
+// One poll without an answer is no reason for words: the next one is seconds away. Several are.
+const PATIENCE = 3;
+let unanswered = 0;
+let saidLost = false;
+const lost = (event) => {
+  if (stopped || !live || !event.target.matches?.(POLLING)) return;
+  unanswered += 1;
+  if (unanswered < PATIENCE || saidLost) return;
+  saidLost = true;
+  live.className = "notice";
+  live.dataset.tone = "warn";
+  live.textContent = live.dataset.textLost;
+};
+document.addEventListener("htmx:sendError", lost);
+document.addEventListener("htmx:timeout", lost);
+document.addEventListener("htmx:responseError", (event) => {
+  if (event.detail.xhr.status >= 500) lost(event);
+});
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  if (event.detail.xhr.status >= 500 || !event.target.matches?.(POLLING)) return;
+  unanswered = 0;
+  if (!saidLost) return;
+  saidLost = false;
+  live.className = "visually-hidden";
+  live.textContent = headline();
+});
+
 const catchUp = () => {
   if (document.hidden) return;
   for (const element of document.querySelectorAll(POLLING)) element.dispatchEvent(new CustomEvent("portal:visible"));

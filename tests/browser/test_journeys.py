@@ -218,6 +218,22 @@ def test_a_run_is_the_same_in_two_tabs_and_after_a_reload(sign_in: SignIn, photo
     wait_for(other, "completed")
 
 
+def test_a_lost_connection_is_said_until_it_is_back(sign_in: SignIn, demo: Demo, photos: Path) -> None:
+    demo.turn(manual=True)
+    try:
+        page = sign_in()
+        open_app(page, "Swift Catalog Generation")
+        upload(page, "Garment", photos / "mug.jpg")
+        send(page)
+        page.route("**/progress/", lambda route: route.abort())
+        expect(page.get_by_text("No connection to the portal")).to_be_visible(timeout=30_000)
+        page.unroute("**/progress/")
+        expect(page.get_by_text("No connection to the portal")).to_be_hidden(timeout=10_000)
+    finally:
+        demo.turn(manual=False)
+    wait_for(page, "completed")
+
+
 def test_everything_works_without_scripts(sign_in: SignIn, demo: Demo, photos: Path) -> None:
     sign_in()
     page = sign_in(java_script_enabled=False)
