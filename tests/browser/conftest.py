@@ -139,7 +139,7 @@ def sign_in(browser: Browser, demo: Demo, sessions: dict[str, Any]) -> Iterator[
 
 def is_complaint(message: Any) -> bool:
     """Return whether a console message is an error; answers that say no, and lost ones, are part of the journeys."""
-    expected = ("the server responded with a status of", "net::ERR_FAILED")
+    expected = ("the server responded with a status of", "net::ERR_FAILED", "htmx:sendError", "htmx:afterRequest")
     return message.type == "error" and not any(words in message.text for words in expected)
 
 
