@@ -9,6 +9,7 @@ make storm ARGS="--list"
 import argparse
 import os
 import platform
+import signal
 import sys
 import time
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.storm.processes import StageError
 from tests.storm.promises import PROMISES
 from tests.storm.stage import DATABASE_URL, missing, standing
 from tests.storm.table import Result, table, tell
+from tests.storm.trial import SHOWN
 
 SEED = 20
 
@@ -46,6 +48,8 @@ def main(arguments: list[str]) -> int:
                 tell(f"{promise.name}: {promise.words} ...")
                 results.append(play(promise, stage=stage, scale=options.scale, seed=options.seed))
                 tell(f"    {'holds' if results[-1].holds else 'FAILS'} after {results[-1].seconds:.0f} s")
+                for complaint in results[-1].trial.complaints[:SHOWN]:
+                    tell(f"    {complaint}")
             failed = not all(result.holds for result in results)
     except StageError as error:
         tell(str(error))
@@ -82,4 +86,6 @@ def machine_and_figures(options: argparse.Namespace) -> list[str]:
 
 if __name__ == "__main__":
     os.chdir(Path(__file__).resolve().parents[2])
+    # Whoever ends a storm wants its processes and its database gone, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     sys.exit(main(sys.argv[1:]))

@@ -17,7 +17,9 @@ WAITS = {
     "portal.runs.lanes": ("NUDGE_AGAIN_SECONDS",),
     "portal.runs.inbox": ("KEY_COOL_DOWN_SECONDS", "KEY_RETRY_SECONDS", "KEYS_CACHE_SECONDS"),
     "portal.runs.submit": ("LONGEST_PAUSE_SECONDS",),
+    "lamina_integration.limits": ("LONGEST_PAUSE_SECONDS", "TRIAL_SECONDS"),
 }
+OURS = ("portal.", "lamina_integration.")
 
 
 class HasteConfig(AppConfig):
@@ -33,7 +35,7 @@ class HasteConfig(AppConfig):
             for name in names:
                 wait = getattr(sys.modules[home], name)
                 shorter = shortened(wait)
-                for module in [each for key, each in sys.modules.items() if key.startswith("portal.")]:
+                for module in [each for key, each in sys.modules.items() if key.startswith(OURS)]:
                     if getattr(module, name, None) is wait:
                         setattr(module, name, shorter)
 

@@ -11,7 +11,7 @@ from tests.storm.stage import DATABASE_URL, Stage, missing, standing
 from tests.storm.table import table
 
 pytestmark = [pytest.mark.storm, pytest.mark.timeout(300)]
-SCALE = 0.02
+SCALE = 0.01
 HASTE = 8
 SEED = 20
 

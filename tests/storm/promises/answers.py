@@ -117,6 +117,9 @@ def spoil_media(trial: Trial) -> None:
         tried = f"{seen} '{trial.name} {fault} %' and o.copy_error <> ''"
         said = wait_until(lambda tried=tried, part=part: rows.one(tried) >= 2 * len(part), seconds=60)
         trial.demand(said, f"{fault}: {rows.one(tried)} of {2 * len(part)} outputs say what went wrong")
+    # Before the last fault, which the tries of these would meet as well.
+    stage.lamina.turn(media_fault="")
+    seconds = trial.settle(within=180)
     before = memory(trial)
     lasting: list[str] = []
     peak = before
@@ -132,7 +135,7 @@ def spoil_media(trial: Trial) -> None:
             time.sleep(0.2)
         trial.demand(rows.one(given_up) == 2 * len(part), f"{fault}: not every output was given up with a reason")
     stage.lamina.turn(media_fault="")
-    seconds = trial.settle(within=180)
+    trial.settle(within=30)
     trial.tried = (
         f"{len(recovering)} runs with two pictures each: gone, cut short, a page instead; {len(lasting)} of 2 GB"
     )

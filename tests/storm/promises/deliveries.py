@@ -22,7 +22,8 @@ def repeat_and_lie(trial: Trial) -> None:
     stage.lamina.turn(webhook_corrupt=chance, webhook_stale=chance, webhook_unknown=chance)
     trial.submit(briefs)
     seconds = trial.settle(within=120)
-    wait_until(lambda: not unapplied(trial), seconds=60)
+    # Lamina's second tries of what was refused still come in: what counts is that nothing stays.
+    is_applied = wait_until(lambda: not unapplied(trial), seconds=60)
     sent = Counter(each["kind"] for each in stage.lamina.ledger()["deliveries"])
     answers = Counter((each["kind"], each["answer"]) for each in stage.lamina.ledger()["deliveries"])
     corrupt_taken = sum(
@@ -36,7 +37,7 @@ def repeat_and_lie(trial: Trial) -> None:
     trial.note(f"settled {seconds:.0f} s after the last form")
     trial.demand({"corrupt", "stale", "unknown"} <= sent.keys(), f"not every kind of lie was told: {dict(sent)}")
     trial.demand(not corrupt_taken, f"{corrupt_taken} corrupt deliveries were taken")
-    trial.demand(not unapplied(trial), f"{unapplied(trial)} deliveries were never applied")
+    trial.demand(is_applied, f"{unapplied(trial)} deliveries were not applied within 60 s")
     fives = [answer for (_kind, answer) in answers if isinstance(answer, int) and answer >= 500 and answer != 503]
     trial.demand(not fives, f"deliveries were answered {fives}")
     stale = sum(each["verdict"] == "stale" for each in rows.deliveries(trial.name))

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 
 from lamina_integration.webhooks import SIGNATURE_HEADER
+from tests.storm.elsewhere import Elsewhere
 from tests.storm.post import Letter, percentile, post_all
 from tests.storm.processes import wait_until
 from tests.storm.promises.deliveries import letters_for, unapplied
@@ -42,7 +43,7 @@ def fail_the_first_time(trial: Trial) -> None:
         trial.submit(briefs)
         ended = time.monotonic()
         trial.settle(within=60)
-        wait_until(lambda: not unapplied(trial), seconds=max(0.0, 60 - (time.monotonic() - ended)))
+        is_applied = wait_until(lambda: not unapplied(trial), seconds=max(0.0, 60 - (time.monotonic() - ended)))
         seconds = time.monotonic() - ended
         stumbles = int(rows.one("select case when is_called then last_value else 0 end from storm_stumbles"))
     finally:
@@ -54,7 +55,7 @@ def fail_the_first_time(trial: Trial) -> None:
     )
     trial.note(f"nothing was left unprocessed {seconds:.0f} s after the last form (allowed: 60)")
     trial.demand(stumbles, "no handler failed: nothing was tried")
-    trial.demand(not unapplied(trial), f"{unapplied(trial)} deliveries are unprocessed after 60 s")
+    trial.demand(is_applied, f"{unapplied(trial)} deliveries are unprocessed after 60 s")
     fives = {answer: count for answer, count in answers.items() if isinstance(answer, int) and answer >= 500}
     trial.demand(not fives.keys() - {503}, f"deliveries were answered {fives}")
     trial.compare(briefs)
@@ -121,14 +122,12 @@ def answer_fast(trial: Trial) -> None:
     for name in WORKERS:
         stage.company.kill(name, comes_back=False)
     asked = stage.lamina.requests()
-    # What this machine does with as many requests that do nothing: where that is late, a time says nothing.
-    idle = [("/healthz", {}, b"")] * (rate * max(1, seconds // 3))
-    control = percentile([each.seconds for each in post_all(stage.web_url, idle, threads=16, a_second=rate)], 0.99)
+    elsewhere = Elsewhere(stage.company)
     sent = post_all(stage.web_url, letters, threads=16, a_second=rate)
     called = stage.lamina.requests() - asked
     times = [each.seconds for each in sent]
     p50, p99 = percentile(times, 0.5), percentile(times, 0.99)
-    is_judged = control <= 0.1
+    is_quiet, words = elsewhere.is_quiet, elsewhere.words()
     answers = Counter(each.status for each in sent)
     stored = len(stage.rows.deliveries(trial.name))
     trial.tried = f"{len(sent)} deliveries at {rate} a second, all workers stopped"
@@ -136,11 +135,8 @@ def answer_fast(trial: Trial) -> None:
         f"median {p50 * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms (allowed: 500), slowest {max(times) * 1000:.0f} ms,"
         " from the moment each was due"
     )
-    trial.note(
-        f"as many requests that do nothing took p99 {control * 1000:.0f} ms"
-        + ("" if is_judged else ": this machine is too busy for the time to be judged")
-    )
+    trial.note(words)
     trial.demand(answers.keys() == {200}, f"answers were {dict(answers)}")
     trial.demand(stored == len(sent), f"{stored} rows for {len(sent)} deliveries")
-    trial.demand(p99 <= 0.5 or not is_judged, f"p99 was {p99 * 1000:.0f} ms")
+    trial.demand(p99 <= 0.5 or not is_quiet, f"p99 was {p99 * 1000:.0f} ms")
     trial.demand(not called, f"{called} calls went out while no worker ran: they came from the requests")

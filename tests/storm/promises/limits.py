@@ -7,6 +7,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any
 
+from tests.storm.elsewhere import Elsewhere
 from tests.storm.post import percentile
 from tests.storm.processes import wait_until
 from tests.storm.stage import SHOT
@@ -34,7 +35,8 @@ def drop_every_delivery(trial: Trial) -> None:
     wait_until(lambda: not rows.unsettled(trial.name), seconds=300)
     seconds = time.monotonic() - ended
     calls = busiest_minute(stage.lamina.ledger(), since=began)
-    trial.settle(within=60 + len(briefs))
+    # The copies are another promise's; on a slow machine they take their time.
+    trial.settle(within=120 + 3 * len(briefs))
     trial.tried = f"{len(briefs)} runs that ended at once, no delivery, the real limit of {LIMIT} a minute"
     trial.note(f"all were known to have ended {seconds:.0f} s after they had; a sweep's period was {period:.0f} s")
     trial.note(f"the busiest minute had {calls} calls (allowed: {MOST_CALLS_A_MINUTE})")
@@ -95,7 +97,7 @@ def share_the_limit(trial: Trial) -> None:
         )
     ]
     p95 = percentile(waits, 0.95)
-    trial.settle(within=60 + row_count)
+    trial.settle(within=120 + 3 * row_count)
     trial.tried = (
         f"{row_count} rows, {people} people with 3 clicks each, {len(settles)} runs that ended untold;"
         f" {calls} calls in {seconds:.0f} s"
@@ -114,7 +116,9 @@ def take_lamina_away(trial: Trial) -> None:
     """Have Lamina answer with errors only, then hang; people look at pages and start runs all the while."""
     stage = trial.stage
     lasts = trial.count(600, least=6)
-    told = {"500s": {"server_errors": 1.0}, "hangs": {"latency": 30.0}}
+    # What hangs goes on hanging when the others do not any more: in a short storm not for half a minute.
+    hang = 30.0 if trial.scale >= 0.1 else 8.0
+    told = {"500s": {"server_errors": 1.0}, "hangs": {"latency": hang}}
     briefs: list[str] = []
     for kind, knobs in told.items():
         before = trial.briefs(4, kind=f"before {kind} ")
@@ -122,9 +126,11 @@ def take_lamina_away(trial: Trial) -> None:
         stage.lamina.turn(**knobs)
         part = trial.briefs(trial.count(30, least=5), kind=f"{kind} ")
         reader = Reader(trial, seconds=lasts)
+        elsewhere = Elsewhere(stage.company)
         reader.start()
         trial.submit(part, threads=1, pause=lasts / (len(part) + 1))
         reader.join()
+        is_quiet, words = elsewhere.is_quiet, elsewhere.words()
         failed = stage.rows.one("select count(*) from runs_run where status = 'failed'")
         waiting = stage.rows.unsettled(trial.name)
         stage.lamina.turn(**dict.fromkeys(knobs, 0.0))
@@ -132,17 +138,14 @@ def take_lamina_away(trial: Trial) -> None:
         p95 = percentile(reader.times, 0.95)
         trial.note(
             f"{lasts} s of {kind}: {len(reader.times)} pages, p95 {p95 * 1000:.0f} ms (allowed: 300);"
-            f" {waiting} runs waited, settled {seconds:.0f} s after Lamina was back"
+            f" {waiting} runs waited, settled {seconds:.0f} s after Lamina was back;"
+            f" {words}"
         )
         trial.demand(not failed, f"{failed} runs were called failed during {kind}")
-        trial.demand(p95 <= 0.3 or not reader.is_judged, f"pages took {p95 * 1000:.0f} ms (p95) during {kind}")
+        trial.demand(p95 <= 0.3 or not is_quiet, f"pages took {p95 * 1000:.0f} ms (p95) during {kind}")
         trial.demand(not reader.broken, f"pages were broken during {kind}: {reader.broken[:3]}")
-        if not reader.is_judged:
-            trial.note(
-                f"/healthz alone took {reader.control * 1000:.0f} ms (p95): too busy a machine to judge the time"
-            )
         briefs += [*before, *part]
-    trial.tried = f"{lasts} s of 500s and {lasts} s of answers after 30 s, {len(briefs)} runs"
+    trial.tried = f"{lasts} s of 500s and {lasts} s of answers after {hang:.0f} s, {len(briefs)} runs"
     if lasts < 600:
         trial.note(f"the promise says ten minutes of each; this was {lasts} s")
     trial.compare(briefs)
@@ -155,18 +158,7 @@ class Reader(threading.Thread):
         super().__init__(name="reader")
         self._trial, self._seconds = trial, seconds
         self.times: list[float] = []
-        self.idle: list[float] = []
         self.broken: list[str] = []
-
-    @property
-    def control(self) -> float:
-        """Return the p95 of a request that does nothing, taken between the pages."""
-        return percentile(self.idle, 0.95)
-
-    @property
-    def is_judged(self) -> bool:
-        """Return whether a request that does nothing is quick enough here for the others to mean something."""
-        return self.control <= 0.05
 
     def run(self) -> None:
         """Look until the time is up, five pages a second."""
@@ -184,7 +176,4 @@ class Reader(threading.Thread):
             self.times.append(time.monotonic() - began)
             if page.status_code != 200:
                 self.broken.append(f"{path} answered {page.status_code}")
-            began = time.monotonic()
-            stage.visitor.get("/healthz")
-            self.idle.append(time.monotonic() - began)
             time.sleep(0.15)

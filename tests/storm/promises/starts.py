@@ -72,7 +72,7 @@ def lose_answers(trial: Trial) -> None:
         return sum(each["kind"] == "dropped" for each in stage.lamina.ledger()["deliveries"])
 
     # Beyond the grace time, when a run that could not be found might be sent again.
-    time.sleep(140 / stage.haste)
+    time.sleep(130 / stage.haste)
     trial.settle(within=60, but=lambda: dropped() - len(lone))
     runs = rows.runs(trial.name)
     states = {state: sum(run["status"] == state for run in runs) for state in {run["status"] for run in runs}}
