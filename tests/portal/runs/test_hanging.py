@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from django.db import connections
@@ -26,10 +27,10 @@ HANGS_SECONDS = 6.0
 
 
 @pytest.fixture
-def worker() -> Iterator[ThreadPoolExecutor]:
+def worker(tmp_path: Path) -> Iterator[ThreadPoolExecutor]:
     """As many threads as a demo worker has."""
     kept = Kept(stand_in_port=1, secret_key="x", field_encryption_key="x", passwords={})
-    command = services(read_options({"DATA": "/nowhere"}), kept)["worker"].command
+    command = services(read_options({"DATA": str(tmp_path)}), kept)["worker"].command
     threads = int(command[command.index("--concurrency") + 1])
     assert threads > sum(PLACES.values()) + 2, "tracking, watching, and at least one for what needs no Lamina"
     with ThreadPoolExecutor(threads) as pool:

