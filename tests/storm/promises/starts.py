@@ -61,8 +61,11 @@ def lose_answers(trial: Trial) -> None:
     stage, rows = trial.stage, trial.stage.rows
     flood = trial.briefs(trial.count(200, least=12))
     trial.submit(flood)
+    # A Lamina that answers no start is tried less and less often: the last wait their turn.
+    patience = 900 / stage.haste
+    wait_until(lambda: not unsent(trial), seconds=patience)
+    wait_until(lambda: len(stage.lamina.ledger()["deliveries"]) >= len(flood), seconds=60, pause=0.5)
     # Alone of their app, and nothing is delivered: these the sweep has to find among Lamina's runs.
-    wait_until(lambda: len(stage.lamina.ledger()["deliveries"]) >= len(flood), seconds=120, pause=0.5)
     stage.lamina.turn(webhook_dropped=1.0)
     lone = trial.briefs(len(LONE), kind="lone ")
     for brief, app in zip(lone, LONE, strict=True):
@@ -71,6 +74,7 @@ def lose_answers(trial: Trial) -> None:
     def dropped() -> int:
         return sum(each["kind"] == "dropped" for each in stage.lamina.ledger()["deliveries"])
 
+    wait_until(lambda: not unsent(trial), seconds=patience)
     # Beyond the grace time, when a run that could not be found might be sent again.
     time.sleep(130 / stage.haste)
     trial.settle(within=60, but=lambda: dropped() - len(lone))
@@ -93,6 +97,11 @@ def lose_answers(trial: Trial) -> None:
     briefs = {start["runId"]: start["inputs"]["brief_text"] for start in stage.lamina.ledger()["starts"]}
     missed = [briefs[run_id] for run_id in delivered if briefs[run_id] not in known]
     trial.demand(not missed, f"delivered and still unconfirmed: {missed[:5]}")
+
+
+def unsent(trial: Trial) -> int:
+    """Return how many runs Lamina cannot know of yet."""
+    return int(trial.stage.rows.one("select count(*) from runs_run where sent_at is null"))
 
 
 def click_together(trial: Trial) -> None:
