@@ -41,6 +41,8 @@ KEY_COOL_DOWN_SECONDS = 60
 KEY_RETRY_SECONDS = 15
 MOST_KEYS = 20
 KEYS_ASKED = "signing-keys-asked"
+KEYS_WANTED = "signing-keys-wanted"
+KEYS_WANTED_SECONDS = 600
 KEYS_CACHE_SECONDS = 30
 GIVE_UP_AFTER_TRIES = 8
 
@@ -78,6 +80,9 @@ def receive(*, token: str, headers: Mapping[str, str], body: bytes) -> tuple[Ans
         verified, verdict = error.verified, Verdict.STALE
     except DeliveryUnsigned:
         if keys_are_fresh():
+            # Or signed with a key that is newer still: the sweep has it before Lamina's last try, which is
+            # minutes after the one before.
+            cache.set(KEYS_WANTED, True, KEYS_WANTED_SECONDS)
             return _refused(Answer.MALFORMED, Reason.FORGED)
         return _refused(Answer.KEYS_NEEDED, Reason.UNKNOWN_KEY)
     except DeliveryMalformed as error:
@@ -121,9 +126,11 @@ def known_keys() -> list[SigningKey]:
     return [SigningKey(**key) for key in keys]
 
 
-def knows_no_keys() -> bool:
-    """Return whether deliveries are asked for although none could be believed yet."""
-    return bool(settings.PORTAL_PUBLIC_URL) and not known_keys()
+def needs_keys() -> bool:
+    """Return whether the keys are worth asking for now: none is known, or one was met that is not among them."""
+    if not settings.PORTAL_PUBLIC_URL or not may_ask_for_keys():
+        return False
+    return bool(cache.get(KEYS_WANTED)) or not known_keys()
 
 
 def keys_are_fresh() -> bool:
@@ -148,12 +155,15 @@ def refresh_keys() -> bool:
     workspace = Workspace.objects.order_by("pk").first()
     if workspace is None:
         return False
+    # Before they are fetched: what is met meanwhile may be newer again.
+    cache.delete(KEYS_WANTED)
     with client_for(workspace, lane=Lane.INTERACTIVE) as client:
         try:
             keys = client.webhooks.signing_keys()
         except LaminaError as error:
             logger.warning("signing keys not fetched error=%s", error)
             cache.set(KEYS_ASKED, True, KEY_RETRY_SECONDS)
+            cache.set(KEYS_WANTED, True, KEYS_WANTED_SECONDS)
             return False
     now = timezone.now()
     for key in keys[:MOST_KEYS]:

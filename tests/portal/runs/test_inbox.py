@@ -243,6 +243,21 @@ def test_flood_of_forgeries_asks_for_the_keys_once(
     assert lamina.ledger()["requests"]["total"] == before + 1
 
 
+def test_key_met_within_the_cool_down_is_fetched_once_it_is_over(deliver: Deliver, settings: Any) -> None:
+    settings.PORTAL_PUBLIC_URL = "https://portal.example.test"
+    models.SigningKey.objects.update(fetched_at=timezone.now())
+    cache.delete_many([inbox.KEYS_WANTED, inbox.KEYS_ASKED])
+    assert not inbox.needs_keys()
+    cache.set(inbox.KEYS_ASKED, True, 60)
+    assert deliver(signer=Ed25519PrivateKey.generate()).status_code == 400
+    assert not inbox.needs_keys(), "not within the cool-down"
+    cache.delete(inbox.KEYS_ASKED)
+    assert inbox.needs_keys(), "nobody may come again who would ask for it"
+    assert inbox.refresh_keys()
+    cache.delete(inbox.KEYS_ASKED)
+    assert not inbox.needs_keys(), "asked for once"
+
+
 @pytest.mark.parametrize("keep_old", [True, False], ids=["with-overlap", "without-overlap"])
 def test_keys_that_rotate_lose_no_delivery(
     run: Run, lamina: Sandbox, settings: Any, client: Client, keep_old: bool

@@ -63,7 +63,7 @@ def lose_answers(trial: Trial) -> None:
     trial.submit(flood)
     # A Lamina that answers no start is tried less and less often: the last wait their turn.
     patience = 900 / stage.haste
-    wait_until(lambda: not unsent(trial), seconds=patience)
+    wait_until(lambda: not unstarted(trial, flood), seconds=patience, pause=0.5)
     wait_until(lambda: len(stage.lamina.ledger()["deliveries"]) >= len(flood), seconds=60, pause=0.5)
     # Alone of their app, and nothing is delivered: these the sweep has to find among Lamina's runs.
     stage.lamina.turn(webhook_dropped=1.0)
@@ -74,7 +74,7 @@ def lose_answers(trial: Trial) -> None:
     def dropped() -> int:
         return sum(each["kind"] == "dropped" for each in stage.lamina.ledger()["deliveries"])
 
-    wait_until(lambda: not unsent(trial), seconds=patience)
+    wait_until(lambda: not unstarted(trial, lone), seconds=patience, pause=0.5)
     # Beyond the grace time, when a run that could not be found might be sent again.
     time.sleep(130 / stage.haste)
     trial.settle(within=60, but=lambda: dropped() - len(lone))
@@ -99,9 +99,10 @@ def lose_answers(trial: Trial) -> None:
     trial.demand(not missed, f"delivered and still unconfirmed: {missed[:5]}")
 
 
-def unsent(trial: Trial) -> int:
-    """Return how many runs Lamina cannot know of yet."""
-    return int(trial.stage.rows.one("select count(*) from runs_run where sent_at is null"))
+def unstarted(trial: Trial, briefs: list[str]) -> int:
+    """Return how many of these intents Lamina has not taken yet."""
+    taken = {start["inputs"].get("brief_text") for start in trial.stage.lamina.ledger()["starts"]}
+    return len(set(briefs) - taken)
 
 
 def click_together(trial: Trial) -> None:
