@@ -17,10 +17,12 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 120
+# What a page does by itself may take a while where other work has the machine; a test that fails only waits longer.
+expect.set_options(timeout=20_000)
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ RUN_SECONDS = 60
 
 
 def open_app(page: Page, name: str) -> None:
-    """Choose an app, as a person does."""
+    """Choose an app, as a person does, and let its page finish loading: what it does by script begins there."""
     page.goto("/w/demo/create/")
     page.get_by_role("link", name=name).first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
+    page.wait_for_load_state()
 
 
 def upload(page: Page, field: str, *files: Path) -> None:
