@@ -261,7 +261,7 @@ def test_the_whole_journey_with_the_keyboard_alone(sign_in: SignIn, photos: Path
     tab_to(page, "document.activeElement.textContent.includes('Swift Catalog Generation')")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Swift Catalog Generation")
-    page.wait_for_load_state("networkidle")
+    page.wait_for_load_state()
     tab_to(page, "document.activeElement.matches('[data-add]')")
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Enter")
