@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import BinaryIO
+from typing import IO
 
 from lamina_integration.client.answers import many, one, page
 from lamina_integration.client.calls import Call, Group, Mode, Upload, endpoint, given, path
@@ -33,7 +33,7 @@ class Assets(Group[Mode]):
         return Call("POST", "/v1/assets/upload-urls", many(UploadTarget, inside="uploads"), body=body)
 
     @endpoint
-    def put(self, target: UploadTarget, stream: BinaryIO, *, size: int, content_type: str | None = None) -> Call[None]:
+    def put(self, target: UploadTarget, stream: IO[bytes], *, size: int, content_type: str | None = None) -> Call[None]:
         """Send a file to its place, streamed; afterwards `target.asset_url` can be an input.
 
         The address is pre-signed: the key stays at home.

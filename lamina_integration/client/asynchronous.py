@@ -184,16 +184,17 @@ class AsyncLaminaClient:
                     answer = await _read(call, response)
                 await self._settle(call, answer, milliseconds=(time.monotonic() - started) * 1000)
                 reader = EventReader()
-                async for piece in response.aiter_bytes():
-                    for event in reader.feed(piece):
-                        yield event
+                try:
+                    async for piece in response.aiter_bytes():
+                        for event in reader.feed(piece):
+                            yield event
+                except StreamTooLong as failure:
+                    raise exchange.too_long(call, answer) from failure
         except exchange.TRANSPORT_FAILURES as failure:
             error = exchange.unreachable(call, failure)
             if answer is None:  # a stream that breaks later has been an answer
                 await self._answered(call, error, seconds=time.monotonic() - started)
             raise error from failure
-        except StreamTooLong as failure:
-            raise exchange.too_long(call, answer) from failure
 
 
 async def _read(call: Call[Any], response: httpx.Response) -> Answer:

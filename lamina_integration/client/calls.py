@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any, BinaryIO, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, overload
+from typing import IO, Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, overload
 from urllib.parse import quote
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class Upload:
     """A file on its way to storage that is not Lamina's API: streamed, and without the key."""
 
     url: str
-    stream: BinaryIO
+    stream: IO[bytes]
     size: int
     content_type: str
 

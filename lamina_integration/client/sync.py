@@ -182,15 +182,16 @@ class LaminaClient:
                     answer = _read(call, response)
                 self._settle(call, answer, milliseconds=(time.monotonic() - started) * 1000)
                 reader = EventReader()
-                for piece in response.iter_bytes():
-                    yield from reader.feed(piece)
+                try:
+                    for piece in response.iter_bytes():
+                        yield from reader.feed(piece)
+                except StreamTooLong as failure:
+                    raise exchange.too_long(call, answer) from failure
         except exchange.TRANSPORT_FAILURES as failure:
             error = exchange.unreachable(call, failure)
             if answer is None:  # a stream that breaks later has been an answer
                 self._answered(call, error, seconds=time.monotonic() - started)
             raise error from failure
-        except StreamTooLong as failure:
-            raise exchange.too_long(call, answer) from failure
 
 
 def _read(call: Call[Any], response: httpx.Response) -> Answer:
