@@ -7,7 +7,7 @@ later than it could. Knows nothing of the portal, because beat loads none of it.
 from typing import Any
 
 from celery.app.amqp import AMQP
-from kombu import Connection
+from kombu.connection import Connection
 
 LONGEST_PAUSE_SECONDS = 4.0
 
@@ -25,7 +25,7 @@ class PatientConnection(Connection):
         **others: Any,
     ) -> Connection:
         """Return once the broker answers; no pause between two tries is longer than a few seconds."""
-        return super().ensure_connection(
+        connection: Connection = super().ensure_connection(  # type: ignore[no-untyped-call]  # kombu types a part
             errback,
             max_retries,
             interval_start=interval_start,
@@ -33,6 +33,7 @@ class PatientConnection(Connection):
             interval_max=min(interval_max, LONGEST_PAUSE_SECONDS),
             **others,
         )
+        return connection
 
 
 class Queues(AMQP):

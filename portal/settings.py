@@ -34,7 +34,7 @@ def needed(name: str, development: str) -> str:
     What is missing ends the process with one line instead of a traceback: whoever starts it is not
     helped by ours.
     """
-    value = env.str(name, default="")
+    value: str = env.str(name, default="")
     if value:
         return value
     if PRODUCTION:
@@ -58,14 +58,14 @@ CSRF_TRUSTED_ORIGINS = [PORTAL_PUBLIC_URL] if PORTAL_PUBLIC_URL.startswith("http
 # Lamina
 
 LAMINA_BASE_URL = needed("LAMINA_BASE_URL", "http://127.0.0.1:8765").rstrip("/")
-LAMINA_API_KEY = env.str("LAMINA_API_KEY", default="" if PRODUCTION else "lma_demo_key")
-LAMINA_RATE_LIMIT = env.int("LAMINA_RATE_LIMIT", default=100)
+LAMINA_API_KEY: str = env.str("LAMINA_API_KEY", default="" if PRODUCTION else "lma_demo_key")
+LAMINA_RATE_LIMIT: int = env.int("LAMINA_RATE_LIMIT", default=100)
 LAMINA_RATE_WINDOW_SECONDS = 60.0
 # Of a month's budget, for a run of an app that Lamina gives no estimate for.
-BUDGET_UNKNOWN_CREDITS = env.int("BUDGET_UNKNOWN_CREDITS", default=50)
+BUDGET_UNKNOWN_CREDITS: int = env.int("BUDGET_UNKNOWN_CREDITS", default=50)
 # A run that may cost more than this is sent only after a person has ticked the number.
-CONFIRM_ABOVE_CREDITS = env.int("CONFIRM_ABOVE_CREDITS", default=100)
-LAMINA_MEDIA_HOSTS = frozenset(
+CONFIRM_ABOVE_CREDITS: int = env.int("CONFIRM_ABOVE_CREDITS", default=100)
+LAMINA_MEDIA_HOSTS: frozenset[str] = frozenset(
     env.list("LAMINA_MEDIA_HOSTS", default=[] if PRODUCTION else [urlsplit(LAMINA_BASE_URL).netloc])
 )
 
@@ -313,7 +313,7 @@ vars().update(EMAIL_CONFIG)
 # Operations
 
 # What a monitor sends to read /metrics. Empty: only this machine itself may.
-METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+METRICS_TOKEN: str = env.str("METRICS_TOKEN", default="")
 # Less room than this in DATA_DIR is told as a trouble: two films on their way are as large.
 DISK_LOW_BYTES = 512 * 1024**2
 
@@ -328,7 +328,7 @@ LANGUAGES = [("en", "English")]
 # Security
 
 # Media in S3-compatible storage comes from its own address, by links that end after ten minutes.
-MEDIA_ORIGINS = env.list("MEDIA_ORIGINS", default=[])
+MEDIA_ORIGINS: list[str] = env.list("MEDIA_ORIGINS", default=[])
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

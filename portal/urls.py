@@ -10,7 +10,7 @@ from portal.runs.views import hook
 from portal.workspaces import views as workspaces
 
 admin.autodiscover()
-admin.site.login = secure_admin_login(admin.site.login)
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]  # as allauth tells us to
 
 urlpatterns = [
     path("", workspaces.home, name="home"),
