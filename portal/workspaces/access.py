@@ -15,16 +15,24 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
+from django_htmx.middleware import HtmxDetails
 
 from portal.workspaces.budgets import with_spending
-from portal.workspaces.models import Membership, Role, Workspace
+from portal.workspaces.models import Membership, Role, User, Workspace
 
 CREATORS = (Role.OWNER, Role.CREATOR)
 
 
-class MemberRequest(HttpRequest):
+class PersonRequest(HttpRequest):
+    """A request of a signed-in person, as the admin's actions and views behind `login_required` get it."""
+
+    user: User
+
+
+class MemberRequest(PersonRequest):
     """A request of a signed-in member, as views behind `member_required` get it."""
 
+    htmx: HtmxDetails
     workspace: Workspace
     member: Membership
 

@@ -1,6 +1,6 @@
 """Users, workspaces and members in the admin site."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
@@ -137,10 +137,10 @@ class SpendingStopAdmin(admin.ModelAdmin):
     list_filter = [("lifted_at", admin.EmptyFieldListFilter), "workspace"]
     list_select_related = ["workspace", "by", "lifted_by"]
 
-    def get_fields(self, request: HttpRequest, obj: SpendingStop | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: SpendingStop | None = None) -> tuple[str, ...]:
         """Ask where and why when it begins; only why it is lifted afterwards."""
-        began = ["workspace", "why"]
-        return [*began, "by", "at", "lifted_why", "lifted_at", "lifted_by"] if obj else began
+        began = ("workspace", "why")
+        return (*began, "by", "at", "lifted_why", "lifted_at", "lifted_by") if obj else began
 
     def get_readonly_fields(self, request: HttpRequest, obj: SpendingStop | None = None) -> list[str]:
         """Keep what was said as it was said."""
@@ -148,9 +148,11 @@ class SpendingStopAdmin(admin.ModelAdmin):
             return []
         return [name for name in self.get_fields(request, obj) if name != "lifted_why" or obj.lifted_at]
 
-    def get_form(self, request: HttpRequest, obj: SpendingStop | None = None, **kwargs: Any) -> Any:
+    def get_form(
+        self, request: HttpRequest, obj: SpendingStop | None = None, change: bool = False, **kwargs: Any
+    ) -> type[forms.ModelForm]:
         """Ask for a reason to lift it."""
-        form = super().get_form(request, obj, **kwargs)
+        form = super().get_form(request, obj, change, **kwargs)
         if "lifted_why" in form.base_fields:
             form.base_fields["lifted_why"].required = True
             form.base_fields["lifted_why"].help_text = gettext("Saving this lifts the stop: what waits is sent.")
@@ -158,10 +160,11 @@ class SpendingStopAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: SpendingStop, form: Any, change: bool) -> None:
         """Stop spending, or let it go on."""
+        person = cast(User, request.user)  # the admin lets nobody else in
         if change:
-            budgets.lift(obj, why=obj.lifted_why, by=request.user)
+            budgets.lift(obj, why=obj.lifted_why, by=person)
         else:
-            obj.pk = budgets.stop_spending(workspace=obj.workspace, why=obj.why, by=request.user).pk
+            obj.pk = budgets.stop_spending(workspace=obj.workspace, why=obj.why, by=person).pk
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return False: why spending was stopped is kept."""

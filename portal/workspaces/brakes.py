@@ -117,7 +117,9 @@ def balances_to_ask() -> list[int]:
 
 def _dry_wallets() -> list[tuple[Wallet, list[int]]]:
     """Return the wallets that Lamina found empty, with the workspaces that pay from them."""
-    dry = {wallet.fingerprint: (wallet, []) for wallet in Wallet.objects.filter(refused_at__isnull=False)}
+    dry: dict[str, tuple[Wallet, list[int]]] = {
+        wallet.fingerprint: (wallet, []) for wallet in Wallet.objects.filter(refused_at__isnull=False)
+    }
     if not dry:
         return []
     for workspace in Workspace.objects.only("lamina_api_key").order_by("pk"):

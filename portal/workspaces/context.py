@@ -1,10 +1,11 @@
 """What every page of a workspace shows around its content."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from portal.workspaces.access import MemberRequest
 from portal.workspaces.budgets import seen_with
 from portal.workspaces.words import month_text, spending_notice
 
@@ -16,12 +17,13 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     workspace = getattr(request, "workspace", None)
     if workspace is None:
         return {}
+    by_member = cast(MemberRequest, request)  # `member_required` has set it
     match = request.resolver_match
     section = ""
     if match and match.namespace in {"runs", "gallery"}:
         section = SECTIONS.get(match.url_name or "", match.namespace)
-    state, stopped_why = seen_with(request.member)
-    others = SimpleLazyObject(lambda: list(request.user.workspaces.exclude(pk=workspace.pk)))
+    state, stopped_why = seen_with(by_member.member)
+    others = SimpleLazyObject(lambda: list(by_member.user.workspaces.exclude(pk=workspace.pk)))
     return {
         "shell": {
             "section": section,

@@ -1,18 +1,23 @@
 """A text column that is encrypted at rest."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 
+if TYPE_CHECKING:
+    Text = models.TextField[str, str]  # only the stubs' class takes arguments
+else:
+    Text = models.TextField
+
 
 def _cipher() -> MultiFernet:
     return MultiFernet([Fernet(key) for key in settings.FIELD_ENCRYPTION_KEYS])
 
 
-class EncryptedTextField(models.TextField):
+class EncryptedTextField(Text):
     """Text that only a holder of FIELD_ENCRYPTION_KEY can read from the database.
 
     The first configured key encrypts, every configured key decrypts, so a key is rotated by putting

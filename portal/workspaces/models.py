@@ -2,18 +2,27 @@
 
 import uuid
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, overload
 
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
+from django.db.models.expressions import Combinable
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from portal.workspaces.fields import EncryptedTextField
 
+Credits = str | float | Decimal | Combinable
 
-def credits_field(name: Any = None, **options: Any) -> models.DecimalField:
+
+@overload
+def credits_field(
+    name: Any = None, *, null: Literal[True], **options: Any
+) -> "models.DecimalField[Credits | None, Decimal | None]": ...
+@overload
+def credits_field(name: Any = None, **options: Any) -> "models.DecimalField[Credits, Decimal]": ...
+def credits_field(name: Any = None, **options: Any) -> "models.DecimalField[Any, Any]":
     """Return a column for an amount of credits."""
     return models.DecimalField(name, max_digits=14, decimal_places=2, **options)
 
@@ -42,16 +51,17 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractUser):
     """A person who signs in with an email address."""
 
-    username = None
-    first_name = None
-    last_name = None
+    # The stubs know only that a column of a base class is overridden, not that None removes it.
+    username = None  # type: ignore[assignment]
+    first_name = None  # type: ignore[assignment]
+    last_name = None  # type: ignore[assignment]
     email = models.EmailField(_("email address"), unique=True)
     name = models.CharField(_("name"), max_length=150, blank=True)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
-    objects = UserManager()
+    objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]  # the stubs want one of usernames
 
     class Meta:
         verbose_name = _("user")

@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 from functools import wraps
 from threading import BoundedSemaphore
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, overload
 
 from celery import current_task
 from kombu.exceptions import OperationalError
@@ -26,6 +26,10 @@ COMES_AGAIN = 3
 _free = {kind: BoundedSemaphore(places) for kind, places in PLACES.items()}
 
 
+@overload
+def in_slot(kind: str) -> Callable[[Callable[P, None]], Callable[P, None]]: ...
+@overload
+def in_slot(kind: str, *, otherwise: Callable[P, object]) -> Callable[[Callable[P, None]], Callable[P, None]]: ...
 def in_slot(
     kind: str, *, otherwise: Callable[P, object] | None = None
 ) -> Callable[[Callable[P, None]], Callable[P, None]]:
