@@ -13,7 +13,7 @@ import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.conf import settings
 
@@ -81,9 +81,10 @@ def look_at(source: Path, sniffed: Sniffed, *, folder: Path) -> Made:
 
 
 def _made(report: dict[str, Any], *, folder: Path, file: Path) -> Made:
-    small = {name: _file_in(folder, report[name]) for name in ("thumbnail", "poster") if name in report}
+    small: dict[str, Any] = {name: _file_in(folder, report[name]) for name in ("thumbnail", "poster") if name in report}
+    facts: dict[str, Any] = {**report, **small, "file": file}
     try:
-        made = Made(**{**report, **small, "file": file})
+        made = Made(**facts)
     except TypeError as error:
         raise BenchRefused("unreadable") from error
     if not CONTENT_TYPE.fullmatch(made.content_type) or made.content_type.partition("/")[0] != made.kind:
@@ -157,7 +158,7 @@ def _run(job: dict[str, Any], *, folder: Path, seconds: int) -> dict[str, Any]:
     raise BenchRefused("unreadable")
 
 
-def _tail(file: Any) -> bytes:
+def _tail(file: IO[bytes]) -> bytes:
     file.seek(0, 2)
     file.seek(max(0, file.tell() - 300))
     return file.read()

@@ -8,7 +8,6 @@ import uuid
 from pathlib import Path
 
 from django.conf import settings
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
@@ -18,7 +17,7 @@ from portal.media.models import Media, Origin
 from portal.media.names import shown_name
 from portal.media.sniffing import HEAD_BYTES, sniff
 from portal.media.store import keep
-from portal.workspaces.models import Workspace
+from portal.workspaces.models import User, Workspace
 
 MAX_COPY_BYTES = 1024**3
 DEADLINE_SECONDS = 150.0
@@ -35,7 +34,7 @@ class CopyFailed(Exception):
 def keep_copy(
     *,
     workspace: Workspace,
-    user: AbstractBaseUser | None,
+    user: User | None,
     url: str,
     kind: str,
     name: str,
@@ -74,7 +73,7 @@ def keep_copy(
             return keep(media, made)
         except IntegrityError:
             # Another worker was first.
-            kept = Media.objects.filter(pk=media_id).first()
+            kept = Media.objects.filter(pk=media.pk).first()
             if kept is None:
                 raise
             return kept

@@ -9,7 +9,6 @@ from collections.abc import Collection
 from pathlib import Path
 
 from django.conf import settings
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.db import IntegrityError
 
@@ -20,7 +19,7 @@ from portal.media.names import shown_name
 from portal.media.sniffing import HEAD_BYTES, Sniffed, sniff
 from portal.media.store import digest, keep
 from portal.media.words import rules_text
-from portal.workspaces.models import Workspace
+from portal.workspaces.models import User, Workspace
 
 __all__ = ["UploadRefused", "rules_text", "take_in"]
 
@@ -38,7 +37,7 @@ class UploadRefused(Exception):
 
 
 def take_in(
-    *, workspace: Workspace, user: AbstractBaseUser | None, upload: UploadedFile, accept: Collection[str]
+    *, workspace: Workspace, user: User | None, upload: "UploadedFile[bytes]", accept: Collection[str]
 ) -> Media:
     """Return the file as it is kept; the same content again is the same row. Raises UploadRefused."""
     name = shown_name(upload.name or "")
@@ -70,14 +69,14 @@ def take_in(
             return _of_kind(known, name, accept)
 
 
-def _check_size(upload: UploadedFile, name: str, *, limit: int) -> None:
+def _check_size(upload: "UploadedFile[bytes]", name: str, *, limit: int) -> None:
     if not upload.size:
         raise UploadRefused("empty", words.empty(name))
     if upload.size > limit:
         raise UploadRefused("too_big", words.too_big(name, upload.size, limit))
 
 
-def _on_disk(upload: UploadedFile, folder: Path) -> Path:
+def _on_disk(upload: "UploadedFile[bytes]", folder: Path) -> Path:
     """Return a path with the upload's content; a large one is on disk already and is not copied."""
     if isinstance(upload, TemporaryUploadedFile):
         upload.flush()

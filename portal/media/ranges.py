@@ -7,7 +7,7 @@ with the whole, as the contract allows.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO
 
 CHUNK_BYTES = 64 * 1024
 SINGLE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})\Z", re.ASCII | re.IGNORECASE)
@@ -60,7 +60,7 @@ def find_part(header: str, *, size: int, open_end: int | None = None) -> Part | 
 class Slice:
     """So many bytes of an open file from where it stands; closes the file, also when nobody reads it."""
 
-    def __init__(self, file: BinaryIO, *, length: int) -> None:
+    def __init__(self, file: IO[bytes], *, length: int) -> None:
         self._file = file
         self._left = length
 

@@ -4,6 +4,8 @@ Access is decided before; nothing here knows who asks. Stored bytes never change
 own id is its ETag.
 """
 
+from typing import Protocol, cast
+
 from django.core.files.storage import Storage
 from django.db.models.fields.files import FieldFile
 from django.http import (
@@ -57,10 +59,18 @@ def _has_local_files(storage: Storage) -> bool:
     return True
 
 
+class SigningStorage(Protocol):
+    """Storage that signs addresses, as django-storages has it."""
+
+    def url(self, name: str, *, parameters: dict[str, str], expire: int) -> str: ...
+
+
 def _redirect(field: FieldFile, *, content_type: str, disposition: str) -> HttpResponseRedirect:
     """Lead to the storage's own signed address, which says there what we would say here."""
     told = {"ResponseContentType": content_type, "ResponseContentDisposition": disposition}
-    return HttpResponseRedirect(field.storage.url(field.name, parameters=told, expire=LINK_SECONDS))
+    # Django's own Storage knows no such arguments; what has no local files is S3 by our settings.
+    storage = cast(SigningStorage, field.storage)
+    return HttpResponseRedirect(storage.url(field.name or "", parameters=told, expire=LINK_SECONDS))
 
 
 def _local(request: HttpRequest, field: FieldFile, *, etag: str, content_type: str) -> HttpResponseBase:
@@ -105,6 +115,6 @@ def _content(request: HttpRequest, field: FieldFile, *, etag: str, content_type:
 
 
 def _stream(field: FieldFile, part: Part, *, content_type: str, status: int) -> StreamingHttpResponse:
-    file = field.storage.open(field.name, "rb")
+    file = field.storage.open(field.name or "", "rb")
     file.seek(part.first)
     return StreamingHttpResponse(Slice(file, length=part.length), content_type=content_type, status=status)

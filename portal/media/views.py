@@ -52,7 +52,7 @@ def upload(request: MemberRequest) -> HttpResponseBase:
 def _receive(request: MemberRequest) -> HttpResponse:
     field, accept = _field(request.POST), _accept(request.POST)
     given = request.FILES.get("file")
-    name = shown_name(given.name if given else "")
+    name = shown_name((given.name if given else "") or "")
     if given is None:
         return _refused(request, words.failed(name), field=field, name=name)
     try:

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import av
+from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.packet import Packet
 from av.stream import Stream
+from av.video.stream import VideoStream
 
 from .jobs import Job, Refused
 from .posters import poster_of
@@ -83,12 +86,15 @@ def _opened(job: Job) -> InputContainer:
 def _report(source: InputContainer, job: Job) -> dict[str, Any]:
     picture = next((stream for stream in source.streams.video if not _is_cover(stream)), None)
     sound = next((stream for stream in source.streams.audio if stream.codec_context is not None), None)
-    if picture is None and sound is None:
+    if picture is not None:
+        report = _picture_report(source, picture, job)
+    elif sound is not None:
+        report = _sound_report(source, sound)
+    else:
         raise Refused("unreadable", "no stream to play")
-    report = _picture_report(source, picture, job) if picture is not None else _sound_report(source, sound)
     declared = source.duration / av.time_base if source.duration else None
     _check_seconds(declared, job)
-    streams = [stream for stream in (picture, sound) if stream is not None]
+    streams: list[Stream] = [stream for stream in (picture, sound) if stream is not None]
     if job.remake:
         target = _target(job, picture, sound)
         name = f"made.{target.extension}"
@@ -113,7 +119,7 @@ def _check_seconds(seconds: float | None, job: Job) -> None:
         raise Refused("too_long", f"{seconds:.0f} seconds")
 
 
-def _picture_report(source: InputContainer, picture: Stream, job: Job) -> dict[str, Any]:
+def _picture_report(source: InputContainer, picture: VideoStream, job: Job) -> dict[str, Any]:
     context = picture.codec_context
     if context.width * context.height > job.max_pixels:
         raise Refused("too_many_pixels", f"{context.width} x {context.height}")
@@ -131,7 +137,7 @@ def _picture_report(source: InputContainer, picture: Stream, job: Job) -> dict[s
     }
 
 
-def _sound_report(source: InputContainer, sound: Stream) -> dict[str, Any]:
+def _sound_report(source: InputContainer, sound: AudioStream) -> dict[str, Any]:
     if next(source.decode(sound), None) is None:
         raise Refused("unreadable", "no sound in it")
     source.seek(0)
@@ -167,9 +173,10 @@ def _copied(source: InputContainer, streams: list[Stream], *, job: Job, target: 
     made = _Copy(streams, job=job, target=target, name=name) if target is not None else None
     try:
         for packet in _timed(source.demux(streams)):
-            if packet.is_corrupt:
+            ticks = packet.pts if packet.pts is not None else packet.dts
+            if packet.is_corrupt or ticks is None:
                 raise Refused("unreadable", "a piece is missing")
-            at = float((packet.pts if packet.pts is not None else packet.dts) * packet.time_base)
+            at = float(ticks * packet.time_base)
             index = packet.stream.index
             first[index] = min(first.get(index, at), at)
             last[index] = max(last.get(index, at), at + float((packet.duration or 0) * packet.time_base))
@@ -183,28 +190,28 @@ def _copied(source: InputContainer, streams: list[Stream], *, job: Job, target: 
     return max(last[index] - first[index] for index in last)
 
 
-def _timed(packets: Iterable[av.Packet]) -> Iterator[av.Packet]:
+def _timed(packets: "Iterable[Packet[Stream]]") -> "Iterator[Packet[Stream]]":
     """Yield the packets, each with a time to decode it at.
 
     Matroska keeps no such times, and the first few before a picture that looks ahead cannot be
     worked out when they are read: they are when the first known one is.
     """
-    waiting: dict[int, list[av.Packet]] = {}
+    waiting: dict[int, list[Packet[Stream]]] = {}
     begun: set[int] = set()
     for packet in packets:
         if not packet.size:
             continue  # the end of a stream
         index = packet.stream.index
-        if packet.dts is None and index not in begun:
-            waiting.setdefault(index, []).append(packet)
+        if packet.dts is None:
+            if index not in begun:
+                waiting.setdefault(index, []).append(packet)
             continue
         earlier = waiting.pop(index, [])
         for steps, late in enumerate(reversed(earlier), start=1):
             late.dts = packet.dts - steps * (late.duration or 1)
         begun.add(index)
         yield from earlier
-        if packet.dts is not None:
-            yield packet
+        yield packet
     for packet in (packet for packets in waiting.values() for packet in packets if packet.pts is not None):
         packet.dts = packet.pts
         yield packet
@@ -234,7 +241,7 @@ class _Copy:
                 copy.codec_context.codec_tag = "hvc1"  # the spelling that Safari plays
             self._streams[stream.index] = copy
 
-    def add(self, packet: av.Packet) -> None:
+    def add(self, packet: "Packet[Stream]") -> None:
         """Put one packet at its place."""
         packet.stream = self._streams[packet.stream.index]
         self._file.mux_one(packet)

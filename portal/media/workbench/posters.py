@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import av
 from av.container import InputContainer
-from av.stream import Stream
+from av.video.stream import VideoStream
 from PIL import Image, ImageStat
 
 from .jobs import Refused
@@ -16,7 +16,7 @@ PIXELS_TO_REACH_A_PLACE = 100_000_000
 PLAIN = 6.0  # the spread of brightness below which a frame shows nothing
 
 
-def poster_of(source: InputContainer, stream: Stream) -> Image.Image:
+def poster_of(source: InputContainer, stream: VideoStream) -> Image.Image:
     """Return the first frame, of a few tried, that shows something; raises Refused when none can be decoded."""
     first = None
     for frame in _frames(source, stream):
@@ -29,7 +29,7 @@ def poster_of(source: InputContainer, stream: Stream) -> Image.Image:
     return first
 
 
-def _frames(source: InputContainer, stream: Stream) -> Iterator[av.VideoFrame]:
+def _frames(source: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame]:
     length = source.duration / av.time_base if source.duration else 0.0
     for number, share in enumerate(PLACES if length else ()):
         at = length * share if number else min(length * share, LATEST_FIRST_SECONDS)
@@ -41,7 +41,7 @@ def _frames(source: InputContainer, stream: Stream) -> Iterator[av.VideoFrame]:
         yield frame
 
 
-def _frame_at(source: InputContainer, stream: Stream, seconds: float) -> av.VideoFrame | None:
+def _frame_at(source: InputContainer, stream: VideoStream, seconds: float) -> av.VideoFrame | None:
     """Return the frame at a place, or the nearest one that few steps lead to."""
     frame = None
     most_steps = PIXELS_TO_REACH_A_PLACE // max(1, stream.codec_context.width * stream.codec_context.height)
@@ -55,8 +55,8 @@ def _frame_at(source: InputContainer, stream: Stream, seconds: float) -> av.Vide
     return frame
 
 
-def _upright(frame: av.VideoFrame, stream: Stream) -> Image.Image:
-    image = frame.to_image()
+def _upright(frame: av.VideoFrame, stream: VideoStream) -> Image.Image:
+    image: Image.Image = frame.to_image()
     shape = stream.sample_aspect_ratio
     if shape and shape > 0 and shape != 1:
         image = image.resize((max(1, round(image.width * shape)), image.height))
