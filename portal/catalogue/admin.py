@@ -57,7 +57,7 @@ class PinForm(forms.ModelForm):
         """Go on with the row that pinning made, so that saving changes it instead of adding another."""
         if hasattr(self, "pinned"):
             self.instance = self.pinned
-        super()._post_clean()
+        super()._post_clean()  # type: ignore[misc]  # the stubs leave out what begins with an underscore
 
 
 @admin.register(PinnedApp)
@@ -69,18 +69,20 @@ class PinnedAppAdmin(admin.ModelAdmin):
     list_select_related = ["app", "workspace"]
     search_fields = ["app__name", "app__lamina_id", "label"]
 
-    def get_form(self, request: HttpRequest, obj: PinnedApp | None = None, **kwargs: Any) -> Any:
+    def get_form(
+        self, request: HttpRequest, obj: PinnedApp | None = None, change: bool = False, **kwargs: Any
+    ) -> type[forms.ModelForm]:
         """Ask for Lamina's id when an app is pinned; a pinned one only changes its place."""
         if obj is None:
             kwargs["form"] = PinForm
         else:
             kwargs["fields"] = ["capability", "label", "position", "is_offered"]
-        return super().get_form(request, obj, **kwargs)
+        return super().get_form(request, obj, change, **kwargs)
 
-    def get_fields(self, request: HttpRequest, obj: PinnedApp | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: PinnedApp | None = None) -> tuple[str, ...]:
         """Return the fields in the order they are asked."""
-        rest = ["capability", "label", "position", "is_offered"]
-        return rest if obj else ["workspace", "lamina_id", *rest]
+        rest = ("capability", "label", "position", "is_offered")
+        return rest if obj else ("workspace", "lamina_id", *rest)
 
     @admin.display(description=gettext_lazy("schema looked at"))
     def refreshed(self, pinned: PinnedApp) -> Any:

@@ -7,7 +7,7 @@ comes back is mapped to the very strings Lamina knows. A new type is a new row i
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
@@ -19,6 +19,9 @@ from django.utils.translation import gettext_lazy, pgettext
 from lamina_integration import Parameter
 from portal.media.models import Media
 from portal.media.words import rules_text
+
+if TYPE_CHECKING:
+    from portal.catalogue.forms import RunForm
 
 RADIOS_UP_TO = 5
 PLAIN_SELECT_UP_TO = 15
@@ -41,6 +44,7 @@ class ParameterBoundField(BoundField):
     """What the field templates ask of a parameter's field."""
 
     field: "ParameterField"
+    form: "RunForm"
 
     def __getattr__(self, name: str) -> Any:
         """Offer the field's own facts: control, multiple, optional, default_text, note, …"""
@@ -231,7 +235,7 @@ class Chosen:
 
     refs: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
-    files: tuple[UploadedFile, ...] = ()
+    files: "tuple[UploadedFile[bytes], ...]" = ()
 
     def __len__(self) -> int:
         return len(self.refs) + len(self.links) + len(self.files)
@@ -249,7 +253,7 @@ class MediaWidget(forms.Widget):
 
     needs_multipart_form = True
 
-    def value_from_datadict(self, data: Any, files: MultiValueDict[str, UploadedFile], name: str) -> Chosen:
+    def value_from_datadict(self, data: Any, files: "MultiValueDict[str, UploadedFile[bytes]]", name: str) -> Chosen:
         """Return everything that was posted for this field."""
         lines = (line.strip() for link in data.getlist(f"{name}_link") for line in link.splitlines())
         return Chosen(

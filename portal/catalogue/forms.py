@@ -9,9 +9,10 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -76,7 +77,8 @@ class RunForm(forms.Form):
             self._names[f"p{position}"] = inputs.address(app.parameters, parameter)
             field.unreachable = inputs.find(app.parameters, self._names[f"p{position}"]) is not parameter
         self._output_labels = output_labels(app)
-        self.fields["outputs"].choices = [(str(n), label) for n, label in enumerate(self._output_labels)]
+        outputs = cast(forms.MultipleChoiceField, self.fields["outputs"])
+        outputs.choices = [(str(n), label) for n, label in enumerate(self._output_labels)]
         self.confirm = confirm
         if confirm is not None:
             label = ngettext("Yes, spend up to %(n)d credit", "Yes, spend up to %(n)d credits", confirm)
@@ -131,12 +133,12 @@ class RunForm(forms.Form):
     @property
     def problems(self) -> list[Problem]:
         """Return every problem once, in the form's order, for the summary."""
-        lines = [Problem("", "", message) for message in self.non_field_errors()]
+        lines = [Problem("", "", str(message)) for message in self.non_field_errors()]
         for field in self.parameter_fields:
-            lines.extend(Problem(field.anchor, str(field.label), message) for message in field.errors)
-        lines.extend(Problem("id_outputs_0", _("What to make"), message) for message in self["outputs"].errors)
+            lines.extend(Problem(field.anchor, str(field.label), str(message)) for message in field.errors)
+        lines.extend(Problem("id_outputs_0", _("What to make"), str(message)) for message in self["outputs"].errors)
         if self.confirm is not None:
-            lines.extend(Problem("id_confirmed", "", message) for message in self["confirmed"].errors)
+            lines.extend(Problem("id_confirmed", "", str(message)) for message in self["confirmed"].errors)
         if any(self[name].errors for name in ("token", "schema")):
             lines.append(Problem("", "", _("The form was not complete. Look it over and send it again.")))
         return lines
@@ -170,7 +172,7 @@ class RunForm(forms.Form):
     @property
     def is_confirmed(self) -> bool:
         """Return whether this very number of credits was ticked, and not the one of an older estimate."""
-        return self["confirmed"].value() == str(self.confirm)
+        return bool(self["confirmed"].value() == str(self.confirm))
 
     def _clean_media(self, name: str, field: MediaField, cleaned: dict[str, Any]) -> None:
         """Turn what was given into references and links; keep the files that are right either way."""
@@ -205,8 +207,9 @@ class RunForm(forms.Form):
 
     def _show_kept(self, name: str, chosen: Chosen) -> None:
         """Make a form that comes back show the files that were just kept as chosen."""
-        self.data = self.data.copy()
-        self.data.setlist(name, list(chosen.refs))
+        posted = cast(QueryDict, self.data).copy()  # whoever cleans a form has posted it
+        posted.setlist(name, list(chosen.refs))
+        self.data = posted
         self.__dict__.pop("media_by_ref", None)
 
     def _as_lamina_sees(self, cleaned: dict[str, Any]) -> dict[str, Any]:

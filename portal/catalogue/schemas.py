@@ -75,11 +75,13 @@ def checked(app: App, *, client: LaminaClient, within_seconds: float) -> SchemaV
     What the background fetched, and a pin, do not count: only what was asked for in order to send.
     """
     key = f"schema-checked:{app.pk}"
-    is_fresh = timezone.now() - app.refreshed_at < timedelta(seconds=within_seconds) if app.refreshed_at else False
-    if is_fresh and app.schema and cache.get(key) == app.refreshed_at.isoformat():
+    last = app.refreshed_at
+    is_fresh = timezone.now() - last < timedelta(seconds=within_seconds) if last else False
+    if last and is_fresh and app.schema and cache.get(key) == last.isoformat():
         return app.schema
     version = refresh(app, client=client)
-    cache.set(key, app.refreshed_at.isoformat(), CHECKED_SECONDS)
+    if app.refreshed_at:
+        cache.set(key, app.refreshed_at.isoformat(), CHECKED_SECONDS)
     return version
 
 
