@@ -8,11 +8,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from portal.catalogue.admin import ReadOnlyAdmin
 from portal.runs import tasks
 from portal.runs.admin_settle import RefinementActions, SettleActions
 from portal.runs.models import Attempt, Delivery, Move, Output, Run, SigningKey
 from portal.runs.refinements import Refinement
+from portal.workspaces.admin import ReadOnlyAdmin
 from portal.workspaces.tasks import nudge
 
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from portal.runs import refine, settle
 from portal.runs.settle import SettleRefused
+from portal.workspaces.access import PersonRequest
 
 
 class ReasonForm(forms.Form):
@@ -33,7 +34,7 @@ class JoinForm(ReasonForm):
     field_order = ["lamina_run_id", "reason"]
 
 
-class SettleActions:
+class SettleActions(admin.ModelAdmin):
     """Actions for runs that were sent and never answered."""
 
     def has_settle_permission(self, request: HttpRequest) -> bool:
@@ -41,7 +42,7 @@ class SettleActions:
         return request.user.has_perm("runs.change_run")
 
     @admin.action(description=gettext_lazy("This is its run at Lamina…"), permissions=["settle"])
-    def join_run(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+    def join_run(self, request: PersonRequest, queryset: Any) -> HttpResponse | None:
         """Join one unconfirmed run with the run at Lamina that it is; those that could be it are listed."""
         if len(queryset) != 1:
             messages.error(request, _("Choose one run."))
@@ -54,7 +55,7 @@ class SettleActions:
         return self._decide(request, queryset, "join_run", _("This is its run at Lamina"), JoinForm, join)
 
     @admin.action(description=gettext_lazy("It never arrived: send it once more…"), permissions=["settle"])
-    def send_once_more(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+    def send_once_more(self, request: PersonRequest, queryset: Any) -> HttpResponse | None:
         """Send unconfirmed runs again on a person's word that Lamina does not have them."""
 
         def send(run: Any, form: forms.Form) -> None:
@@ -64,7 +65,7 @@ class SettleActions:
         return self._decide(request, queryset, "send_once_more", title, ReasonForm, send)
 
     @admin.action(description=gettext_lazy("Look for it no more: it has failed…"), permissions=["settle"])
-    def give_up(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+    def give_up(self, request: PersonRequest, queryset: Any) -> HttpResponse | None:
         """End unconfirmed runs without knowing what became of them."""
 
         def end(run: Any, form: forms.Form) -> None:
@@ -119,7 +120,7 @@ class RefinementActions(SettleActions):
     """The one action for a wish of which nobody knows what came."""
 
     @admin.action(description=gettext_lazy("Nothing came of it: close it…"), permissions=["settle"])
-    def close(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+    def close(self, request: PersonRequest, queryset: Any) -> HttpResponse | None:
         """Close unconfirmed refinements, so that another can be asked for."""
 
         def end(refinement: Any, form: forms.Form) -> None:

@@ -190,7 +190,7 @@ class Run(models.Model):
         self.refresh_from_db(fields=["status", "cancel_asked_at"])
         if self.cancel_asked_at:
             with transaction.atomic():
-                moved = self.move(Status.CANCELLED, told_by=Teller.PERSON, why=_("Cancelled before it was sent."))
+                moved = self.move(Status.CANCELLED, told_by=Teller.PERSON, why=str(_("Cancelled before it was sent.")))
                 if moved:
                     costs.book(self)
             return moved

@@ -1,5 +1,6 @@
 """An output in words for people, and the shape of the box that is kept for it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -65,6 +66,6 @@ def wanted_ratio(inputs: dict[str, Any]) -> float | None:
     return None
 
 
-def landed_ratio(outputs: list[Output]) -> float | None:
+def landed_ratio(outputs: Sequence[Output]) -> float | None:
     """Return width by height of the first output that is here: its siblings are mostly alike."""
     return next((output.media.aspect_ratio for output in outputs if output.media and output.media.width), None)

@@ -47,7 +47,7 @@ def runs_to_cancel() -> list[uuid.UUID]:
     due = Run.objects.filter(status__in=REMOTE, cancel_next_at__lte=now, cancel_asked_at__isnull=False)
     ids = []
     for run in due.order_by("cancel_next_at")[:50]:
-        age = now - run.cancel_asked_at
+        age = now - (run.cancel_asked_at or now)
         run.cancel_next_at = now + max(age, CANCEL_AGAIN_AFTER) if age < CANCEL_ASKED_FOR else None
         run.save(update_fields=["cancel_next_at"])
         ids.append(run.pk)
@@ -180,7 +180,7 @@ def check_budgets() -> int:
     mended = 0
     for line_id, run_id in loose_holds():
         with transaction.atomic():
-            run = Run.objects.select_for_update().filter(pk=run_id).first()
+            run = Run.objects.select_for_update().filter(pk=run_id).first() if run_id else None
             if run is None or line_id != run_id:
                 budgets.settle(line_id, made=None)
             else:
@@ -190,7 +190,7 @@ def check_budgets() -> int:
     return mended + sum(1 for _month in budgets.differences(mend=True))
 
 
-def loose_holds() -> list[tuple[uuid.UUID, uuid.UUID]]:
+def loose_holds() -> list[tuple[uuid.UUID, uuid.UUID | None]]:
     """Return the ledger lines that hold for something that has ended or is gone, each with the run's id."""
     old = LedgerLine.objects.filter(held__gt=0, changed_at__lt=timezone.now() - SETTLED_WITHIN)
     active = Run.objects.filter(pk=OuterRef("run_id"), status__in=ACTIVE)

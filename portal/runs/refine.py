@@ -201,10 +201,10 @@ def _is_other(refinement: Refinement, remote: RemoteOutput, *, careful: bool = F
     if row is None:
         return not careful
     if row.kind == "text":
-        return remote.value != row.text
+        return bool(remote.value != row.text)
     if careful:
         return urlsplit(str(remote.value))[:3] != urlsplit(row.remote_url)[:3]
-    return remote.value != row.remote_url
+    return bool(remote.value != row.remote_url)
 
 
 def _finish(refinement: Refinement, news: Iterable[RemoteOutput], *, told_by: str, summary: str = "") -> None:
@@ -213,16 +213,15 @@ def _finish(refinement: Refinement, news: Iterable[RemoteOutput], *, told_by: st
     now = timezone.now()
     with transaction.atomic():
         run = Run.objects.select_for_update(of=("self",)).get(pk=refinement.run_id)
-        changes = {"finished_at": now, "changed": len(usable), "summary": summary[:2000], "outcome": ""}
-        if not usable:
-            changes["outcome"] = _("Lamina made nothing anew. It does not say whether it charged.")
+        outcome = "" if usable else _("Lamina made nothing anew. It does not say whether it charged.")
+        changes = {"finished_at": now, "changed": len(usable), "summary": summary[:2000], "outcome": outcome}
         if not _close(refinement, State.DONE, **changes):
             return
         budgets.settle(_line_of(refinement), made=len(usable))
         for output in usable[:MOST_OUTPUTS]:
             _add_version(run, refinement, output)
         made = ngettext("%d output was made anew.", "%d outputs were made anew.", len(usable)) % len(usable)
-        note(run, told_by, made if usable else changes["outcome"])
+        note(run, told_by, made if usable else outcome)
         run.touch()
     logger.info("refinement done run=%s changed=%d", run.reference, len(usable))
 

@@ -58,7 +58,7 @@ class RefinementScreen:
         if self.state == RefinementState.DONE and self.changed:
             made = ngettext("%(n)d output was made anew.", "%(n)d outputs were made anew.", self.changed)
             return made % {"n": self.changed}
-        return self.outcome
+        return self.refinement.outcome
 
 
 def refinement_cost(app: App) -> str:

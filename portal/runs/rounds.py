@@ -201,7 +201,8 @@ def _reach(runs: list[Run]) -> tuple[datetime, int]:
     newest_first = sorted((run.accepted_at or run.created_at for run in runs), reverse=True)
     workspaces = {run.workspace_id for run in runs}
     since_oldest = Run.objects.filter(workspace_id__in=workspaces, accepted_at__gte=newest_first[-1])
-    in_list = list(since_oldest.order_by("-accepted_at").values_list("accepted_at", flat=True)[: PAGE * PAGES_OF_RUNS])
+    newest = since_oldest.order_by("-accepted_at").values_list("accepted_at", flat=True)
+    in_list = [moment for moment in newest[: PAGE * PAGES_OF_RUNS] if moment]
     since, pages, cost, before = newest_first[0], 1, math.inf, 0
     for count, moment in enumerate(newest_first, start=1):
         while before < len(in_list) and in_list[before] >= moment:

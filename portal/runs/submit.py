@@ -229,7 +229,12 @@ def any_offered(wanted: list[str], app: LaminaApp) -> bool:
 def media_refs(given: dict[str, Any], app: LaminaApp) -> list[str]:
     """Return the references to files of ours among the inputs."""
     refs: list[str] = []
-    resolved(given, app, lambda ref: refs.append(ref) or ref)
+
+    def noted(ref: str) -> str:
+        refs.append(ref)
+        return ref
+
+    resolved(given, app, noted)
     return refs
 
 

@@ -35,7 +35,7 @@ def _measure(app_ids: list[int]) -> dict[int, tuple[int, int] | None]:
     lengths: dict[int, list[float]] = defaultdict(list)
     newest = done.order_by("-finished_at").values_list("app_id", "accepted_at", "finished_at")[:LAST_RUNS]
     for app_id, accepted_at, finished_at in newest:
-        if finished_at:
+        if accepted_at and finished_at:
             lengths[app_id].append((finished_at - accepted_at).total_seconds())
     return {app_id: _middle(lengths[app_id]) for app_id in app_ids}
 

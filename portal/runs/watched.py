@@ -82,7 +82,7 @@ def watched() -> set[uuid.UUID]:
     """Return the runs somebody looks at."""
     try:
         now = int(_redis.time()[0])
-        return {uuid.UUID(each) for each in _redis.zrangebyscore(WATCHED, now, "+inf", start=0, num=MOST)}
+        return {uuid.UUID(str(each)) for each in _redis.zrangebyscore(WATCHED, now, "+inf", start=0, num=MOST)}
     except RedisError:
         return set()
 
@@ -90,7 +90,7 @@ def watched() -> set[uuid.UUID]:
 def streamed() -> set[uuid.UUID]:
     """Return the runs whose news comes by itself."""
     try:
-        return {uuid.UUID(each) for each in _redis.smembers(STREAMED)}
+        return {uuid.UUID(str(each)) for each in _redis.smembers(STREAMED)}
     except RedisError:
         return set()
 
@@ -123,7 +123,7 @@ def leave(mine: str) -> None:
 def dismiss() -> None:
     """Have whoever streams in this process or a child of it stop: the worker is to end."""
     try:
-        holder = (_redis.get(POST) or "").split("|")
+        holder = str(_redis.get(POST) or "").split("|")
         if len(holder) == 4 and holder[0] == socket.gethostname() and str(os.getpid()) in holder[1:3]:
             _leave(keys=[POST, STREAMED], args=["|".join(holder)])
     except RedisError as error:

@@ -5,6 +5,7 @@ and asks for nothing: a polled page pays for every query many times.
 """
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -51,7 +52,7 @@ class Step:
 class RunScreen:
     """A run as its page and the lists show it."""
 
-    def __init__(self, run: Run, outputs: list[Output], usual: tuple[int, int] | None = None) -> None:
+    def __init__(self, run: Run, outputs: Sequence[Output], usual: tuple[int, int] | None = None) -> None:
         self.run = run
         ratio = wanted_ratio(run.inputs) or landed_ratio(outputs) if outputs else None
         versions = [OutputScreen(output, ratio) for output in outputs]
@@ -139,9 +140,10 @@ class RunScreen:
     @property
     def is_late(self) -> bool:
         """Return whether it takes longer than usual."""
-        if not self.usual or self.status not in {Status.QUEUED, Status.RUNNING} or not self.accepted_at:
+        accepted_at = self.run.accepted_at
+        if not self.usual or self.status not in {Status.QUEUED, Status.RUNNING} or not accepted_at:
             return False
-        return (timezone.now() - self.accepted_at).total_seconds() > max(self.usual[1] * 1.25, self.usual[1] + 5)
+        return (timezone.now() - accepted_at).total_seconds() > max(self.usual[1] * 1.25, self.usual[1] + 5)
 
     @property
     def usual_text(self) -> str:
@@ -338,7 +340,7 @@ class RunScreen:
     def kept_at(self) -> datetime | None:
         """Return when the last output became ours."""
         firsts = (o for o in (*self.outputs, *self.earlier) if o.version == 1)
-        return max((o.media.created_at for o in firsts if o.media), default=self.finished_at)
+        return max((o.media.created_at for o in firsts if o.media), default=self.run.finished_at)
 
     @property
     def _reached(self) -> int:

@@ -4,18 +4,19 @@ import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any, Protocol, cast
 
 from django.contrib import messages
 from django.db import transaction
-from django.db.models import OuterRef, Subquery, UUIDField
-from django.http import HttpRequest, HttpResponse
+from django.db.models import OuterRef, QuerySet, Subquery, UUIDField
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal.catalogue.forms import RunForm
-from portal.catalogue.models import App, Capability, PinnedApp
+from portal.catalogue.models import App, Capability, PinnedApp, SchemaVersion
 from portal.catalogue.schemas import schema_of
 from portal.media.models import Kind, Media
 from portal.runs import costs, tasks
@@ -26,8 +27,21 @@ from portal.runs.submit import submit
 from portal.runs.usual import usual_ranges, usual_text
 from portal.workspaces.access import CREATORS, MemberRequest, member_required
 from portal.workspaces.budgets import SpendingRefused
+from portal.workspaces.models import Workspace
 from portal.workspaces.tasks import nudge
 from portal.workspaces.words import cost_text, price_text, refusal
+
+
+class Tile(Protocol):
+    """A pinned app, with what its tile shows beside it."""
+
+    app: App
+    app_id: int
+    workspace: Workspace
+    cover_id: uuid.UUID | None
+    usual_text: str
+    credits_text: str
+    cover: Media | None
 
 
 @require_safe
@@ -41,17 +55,17 @@ def choose(request: MemberRequest) -> HttpResponse:
     )
     usual = usual_ranges(pin.app_id for pin in pins)
     covers = Media.objects.in_bulk([pin.cover_id for pin in pins if pin.cover_id])
-    for pin in pins:
+    for pin in cast(list[Tile], pins):
         pin.workspace = request.workspace
         pin.usual_text = usual_text(usual[pin.app_id])
         pin.credits_text = price_text(costs.price_of(pin.app))
-        pin.cover = covers.get(pin.cover_id)
+        pin.cover = covers.get(pin.cover_id) if pin.cover_id else None
         if pin.cover:
             pin.cover.workspace = request.workspace
     return render(request, "runs/choose.html", {"groups": grouped(pins)})
 
 
-def newest_pictures(app_id: object, workspace_id: object) -> object:
+def newest_pictures(app_id: OuterRef, workspace_id: OuterRef) -> QuerySet[Output, Any]:
     """Return a query for the newest picture or video that an app made in a workspace."""
     made = Output.objects.filter(
         run__app_id=app_id, run__workspace_id=workspace_id, media__kind__in=[Kind.IMAGE, Kind.VIDEO]
@@ -61,7 +75,7 @@ def newest_pictures(app_id: object, workspace_id: object) -> object:
 
 def grouped(pins: Iterable[PinnedApp]) -> list[dict[str, object]]:
     """Return the pins under their capabilities, in the capabilities' order; empty ones are left out."""
-    groups = []
+    groups: list[dict[str, object]] = []
     for capability in Capability:
         members = [pin for pin in pins if pin.capability == capability]
         if members:
@@ -75,13 +89,15 @@ def create(request: MemberRequest, pin_id: int) -> HttpResponse:
     """Show an app's form; a valid post starts one run and leads to its page."""
     offered = request.workspace.pinned_apps.filter(is_offered=True, app__schema__isnull=False)
     pin = get_object_or_404(offered.select_related("app__schema").defer("app__schema__detail"), pk=pin_id)
+    if (newest := pin.app.schema) is None:
+        raise Http404
     pin.workspace = request.workspace
     source = find_source(request)
     if request.method == "POST":
         if run := find_started(request):
             messages.info(request, _("This form has been sent already; this is its run."))
             return redirect(run)
-        form = bound_form(request, pin)
+        form = bound_form(request, pin, newest)
         if form.is_valid():
             try:
                 return redirect(start(request, pin, form, source))
@@ -89,8 +105,8 @@ def create(request: MemberRequest, pin_id: int) -> HttpResponse:
                 form.add_error(None, refusal(error))
     else:
         form = RunForm(
-            app=schema_of(pin.app.schema),
-            schema=pin.app.schema,
+            app=schema_of(newest),
+            schema=newest,
             member=request.member,
             earlier_inputs=source.inputs if source else None,
             earlier_outputs=source.outputs_wanted if source else None,
@@ -103,9 +119,9 @@ def create(request: MemberRequest, pin_id: int) -> HttpResponse:
     return render(request, "runs/create.html", context, status=422 if form.is_bound else 200)
 
 
-def bound_form(request: MemberRequest, pin: PinnedApp) -> RunForm:
+def bound_form(request: MemberRequest, pin: PinnedApp, newest: SchemaVersion) -> RunForm:
     """Return the posted form, read with the schema it was drawn from."""
-    schema = pin.app.schema
+    schema = newest
     posted = request.POST.get("schema", "")
     if posted.isascii() and posted.isdigit() and len(posted) < 18 and int(posted) != schema.pk:
         schema = pin.app.schema_versions.defer("detail").filter(pk=int(posted)).first() or schema
@@ -143,7 +159,7 @@ def find_started(request: MemberRequest) -> Run | None:
     return request.workspace.runs.filter(token=token).first()
 
 
-def find_source(request: HttpRequest) -> Run | None:
+def find_source(request: MemberRequest) -> Run | None:
     """Return the run whose inputs the form starts with: the one named in the address."""
     try:
         source_id = uuid.UUID(request.GET.get("from", ""))

@@ -26,14 +26,14 @@ from portal.workspaces.words import refusal
 def again(request: MemberRequest, run_id: uuid.UUID) -> HttpResponse:
     """Start a run like this one, with everything kept; the same press again leads to the same run."""
     source = get_object_or_404(request.workspace.runs.select_related("app", "pin__app__schema"), pk=run_id)
-    token = token_of(request)
-    if token is None or not screen(request, source, [], None).can_run_again:
+    token, pin = token_of(request), source.pin
+    if token is None or pin is None or pin.app.schema is None or not screen(request, source, [], None).can_run_again:
         return redirect(source)
     try:
         run = submit(
             member=request.member,
-            pin=source.pin,
-            schema=source.pin.app.schema,
+            pin=pin,
+            schema=pin.app.schema,
             inputs=source.inputs,
             outputs_wanted=source.outputs_wanted,
             token=token,

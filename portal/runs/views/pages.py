@@ -1,9 +1,11 @@
 """Runs as people see them: the list, one run's page, its polled part, and cancel."""
 
 import uuid
+from collections.abc import Sequence
 from functools import partial
+from typing import cast
 
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.db import transaction
 from django.db.models import F, FilteredRelation, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.http import Http404, HttpResponse, HttpResponseNotModified
@@ -49,15 +51,16 @@ def run_list(request: MemberRequest) -> HttpResponse:
         runs = runs.of(request.member)
     page = Paginator(runs, PER_PAGE).get_page(request.GET.get("page"))
     usual = usual_ranges({run.app_id for run in page.object_list})
-    page.object_list = [screen(request, run, list(run.outputs.all()), usual[run.app_id]) for run in page.object_list]
-    etag = "-".join([str(request.workspace.pk), state, str(mine), str(page.number), *(run.etag for run in page)])
+    screens = cast("Page[RunScreen]", page)  # the same page, of what is shown
+    screens.object_list = [screen(request, run, list(run.outputs.all()), usual[run.app_id]) for run in page.object_list]
+    etag = "-".join([str(request.workspace.pk), state, str(mine), str(page.number), *(run.etag for run in screens)])
     if is_unchanged(request, etag):
         return unchanged(etag)
     context = {
-        "page": page,
+        "page": screens,
         "state": state if state in STATES else "",
         "mine": mine,
-        "any_active": any(run.is_watched for run in page),
+        "any_active": any(run.is_watched for run in screens),
         "etag": etag_word(etag),
     }
     template = "runs/_list.html" if request.htmx and not request.htmx.boosted else "runs/list.html"
@@ -76,16 +79,17 @@ def detail_page(request: MemberRequest, run_id: uuid.UUID, *, status: int = 200,
     run, context = progress_context(request, run_id)
     note_watched(run)
     moves = list(run.history.all())
+    followers = list(request.workspace.runs.filter(retry_of=run.run).only("pk", "reference", "workspace"))
+    for follower in followers:
+        follower.workspace = request.workspace
     context |= {
         "inputs": inputs_shown(run.run),
         "history": [history_line(move) for move in moves],
         "refinements": [RefinementScreen(each) for each in run.run.refinements.select_related("asked_by")]
         if run.refinement_id
         else [],
-        "followers": list(request.workspace.runs.filter(retry_of=run.run).only("pk", "reference", "workspace")),
+        "followers": followers,
     }
-    for follower in context["followers"]:
-        follower.workspace = request.workspace
     return uncached(render(request, "runs/detail.html", context | more, status=status), None)
 
 
@@ -157,9 +161,10 @@ def progress_context(request: MemberRequest, run_id: uuid.UUID) -> tuple[RunScre
     if outputs:
         run = outputs[0].run
     else:
-        run = request.workspace.runs.select_related(*SHOWN_WITH_A_RUN).filter(pk=run_id).first()
-        if run is None:
+        emptied = request.workspace.runs.select_related(*SHOWN_WITH_A_RUN).filter(pk=run_id).first()
+        if emptied is None:
             raise Http404
+        run = emptied
     shown = screen(request, run, outputs, usual_ranges([run.app_id])[run.app_id])
     if outputs and run.status == Status.WAITING:
         shown.waiting_because = outputs[0].last_why or ""
@@ -176,7 +181,7 @@ def progress_context(request: MemberRequest, run_id: uuid.UUID) -> tuple[RunScre
     return shown, context
 
 
-def screen(request: MemberRequest, run: Run, outputs: list[Output], usual: tuple[int, int] | None) -> RunScreen:
+def screen(request: MemberRequest, run: Run, outputs: Sequence[Output], usual: tuple[int, int] | None) -> RunScreen:
     """Return a run for the templates, with the workspace that is loaded already."""
     run.workspace = request.workspace
     if run.retry_of_id and "retry_of" in run._state.fields_cache and run.retry_of:
