@@ -88,7 +88,7 @@ def stamp_of(lock: Path) -> str:
     return f"{lock.name} {hashlib.sha256(lock.read_bytes()).hexdigest()} {interpreter}"
 
 
-def read_lines(path: Path) -> list:
+def read_lines(path: Path) -> "list[str]":
     """Return the lines of a file, none if there is no such file."""
     try:
         return path.read_text().splitlines()

@@ -5,6 +5,7 @@ The names of the queues' lists are those of Celery's Redis transport; its priori
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import redis
 from django.conf import settings
@@ -89,7 +90,7 @@ def eviction_policy() -> str:
 
 
 def _lists_of(lane: str) -> list[str]:
-    options = settings.CELERY_BROKER_TRANSPORT_OPTIONS
+    options: dict[str, Any] = settings.CELERY_BROKER_TRANSPORT_OPTIONS
     prefix, separator = options.get("global_keyprefix", ""), options.get("sep", Channel.sep)
     steps = options.get("priority_steps", Channel.priority_steps)
     return [prefix + (f"{lane}{separator}{step}" if step else lane) for step in steps]

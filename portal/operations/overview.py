@@ -91,7 +91,7 @@ def runs_to_look_at() -> list[RunRow]:
             run=run,
             label=run.get_status_display(),
             tone=TONES.get(Status(run.status), "going"),
-            why=run.held_up or run.last_why or _("No reason is known: no worker has taken it yet."),
+            why=run.held_up or getattr(run, "last_why", "") or _("No reason is known: no worker has taken it yet."),
             age_seconds=age(run.created_at, now),
         )
         for run in runs.filter(held_up).annotate(last_why=Subquery(last_why))[:SHOWN]
@@ -100,11 +100,11 @@ def runs_to_look_at() -> list[RunRow]:
     usual = usual_ranges({run.app_id for run in remote})
     for run in remote:
         screen = RunScreen(run, [], usual[run.app_id])
-        seconds = age(run.accepted_at, now) or 0.0
-        if screen.is_late or (not screen.usual and seconds > LATE_SECONDS):
+        going = age(run.accepted_at, now) or 0.0
+        if screen.is_late or (not screen.usual and going > LATE_SECONDS):
             known = _("It takes longer than usual (%s).") % screen.usual_text
             why = known if screen.usual else _("Lamina took it more than a quarter of an hour ago.")
-            rows.append(RunRow(run, run.get_status_display(), "warn", why, seconds))
+            rows.append(RunRow(run, run.get_status_display(), "warn", why, going))
     return sorted(rows, key=lambda row: row.run.created_at)[:SHOWN]
 
 

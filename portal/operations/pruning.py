@@ -85,4 +85,4 @@ def _prune_chunk(chunk: list[uuid.UUID], before: datetime) -> tuple[int, int]:
 
 
 def _delete_file(file: FieldFile) -> None:
-    file.storage.delete(file.name)
+    file.storage.delete(file.name or "")
