@@ -17,7 +17,7 @@ manage: python ## A management command for the demo (DATA= its folder, ARGS= the
 test: python ## Set up and run every test this machine can run (ARGS= for pytest)
 	@$(RUN) requirements-dev.lock tests/run.py $(ARGS)
 
-lint: python ## Check style and formatting
+lint: python ## Check style, formatting and types
 	@$(RUN) requirements-dev.lock tests/lint.py
 
 storm: python ## Try the promises about runs with killed processes (ARGS="R1 R5 --scale 0.1")

@@ -1,4 +1,4 @@
-"""`make lint`: style and formatting of Python and templates; all complaints, then the status."""
+"""`make lint`: style and formatting of Python and templates, and types; all complaints, then the status."""
 
 import subprocess
 import sys
@@ -15,6 +15,7 @@ def main() -> int:
         [str(BIN / "ruff"), "check", "--quiet", "."],
         [str(BIN / "ruff"), "format", "--quiet", "--check", "."],
         *([[str(BIN / "djade"), "--check", "--target-version", "5.2", *templates]] if templates else []),
+        [str(BIN / "mypy"), "--no-error-summary"],
     ]
     failed = [check for check in checks if subprocess.run(check, cwd=ROOT, check=False).returncode]
     for check in failed:
