@@ -168,7 +168,8 @@ class Run(models.Model):
         now = timezone.now()
         if to in FINAL:
             changes.setdefault("finished_at", now)
-        with transaction.atomic():
+        # Inside a transaction all of it is undone by that one: no savepoint, which is two more ways to the database.
+        with transaction.atomic(savepoint=False):
             moved = Run.objects.filter(pk=self.pk, status=leaving).update(
                 status=to, version=models.F("version") + 1, **changes
             )

@@ -52,37 +52,41 @@ def adopt(run_id: uuid.UUID, remote: RemoteRun, *, told_by: str, why: str = "") 
     record, and so is one that belongs to another run of ours.
     """
     try:
-        joined = _join(run_id, remote, told_by, why)
+        with transaction.atomic():
+            run = _locked(run_id)
+            if _join(run, remote, told_by, why):
+                _bring_up(run, remote, told_by)
     except IntegrityError:
         owner = Run.objects.filter(lamina_run_id=remote.run_id).exclude(pk=run_id).first()
         if owner is None:
             raise
         told = _("%(remote)s at Lamina belongs to %(owner)s already.") % {"remote": remote.run_id, "owner": owner}
         _put_on_record(Run.objects.get(pk=run_id), told_by, told)
-        return
-    if joined:
-        apply(run_id, remote, told_by=told_by)
 
 
-def _join(run_id: uuid.UUID, remote: RemoteRun, told_by: str, why: str) -> bool:
-    with transaction.atomic():
-        run = Run.objects.select_for_update().get(pk=run_id)
-        if run.lamina_run_id is None:
-            status = STATUS_OF.get(remote.status, Status.QUEUED)
-            now = timezone.now()
-            known = {"lamina_run_id": remote.run_id, "accepted_at": now}
-            first = status if status in REMOTE else Status.QUEUED
-            next_at = now + timedelta(seconds=pace_of(run))
-            if not run.move(first, told_by=told_by, why=why, next_at=next_at, **known):
-                # It was ended on our side while Lamina had it after all.
-                Run.objects.filter(pk=run_id).update(**known)
-                _put_on_record(run, told_by, _("Lamina had begun this run after all: %s.") % remote.run_id)
-                run.refresh_from_db()
-                costs.book(run, is_over=_is_over(remote))
-        elif run.lamina_run_id != remote.run_id:
-            _put_on_record(run, told_by, _("Lamina has a second run for this one: %s.") % remote.run_id)
-            costs.book_second(run, remote.run_id, made=_made(remote) if _is_over(remote) else None)
-            return False
+def _locked(run_id: uuid.UUID) -> Run:
+    """Return a run whose row is this transaction's, with its outputs."""
+    run: Run = Run.objects.select_for_update().prefetch_related("outputs").get(pk=run_id)
+    return run
+
+
+def _join(run: Run, remote: RemoteRun, told_by: str, why: str) -> bool:
+    if run.lamina_run_id is None:
+        status = STATUS_OF.get(remote.status, Status.QUEUED)
+        now = timezone.now()
+        known = {"lamina_run_id": remote.run_id, "accepted_at": now}
+        first = status if status in REMOTE else Status.QUEUED
+        next_at = now + timedelta(seconds=pace_of(run))
+        if not run.move(first, told_by=told_by, why=why, next_at=next_at, **known):
+            # It was ended on our side while Lamina had it after all.
+            Run.objects.filter(pk=run.pk).update(**known)
+            _put_on_record(run, told_by, _("Lamina had begun this run after all: %s.") % remote.run_id)
+            run.lamina_run_id, run.accepted_at = remote.run_id, now
+            costs.book(run, is_over=_is_over(remote))
+    elif run.lamina_run_id != remote.run_id:
+        _put_on_record(run, told_by, _("Lamina has a second run for this one: %s.") % remote.run_id)
+        costs.book_second(run, remote.run_id, made=_made(remote) if _is_over(remote) else None)
+        return False
     return True
 
 
@@ -110,21 +114,24 @@ def _put_on_record(run: Run, told_by: str, why: str) -> None:
 def apply(run_id: uuid.UUID, remote: RemoteRun, *, told_by: str) -> None:
     """Bring a run's row and outputs up to what Lamina says; news older than ours changes nothing."""
     with transaction.atomic():
-        run = Run.objects.select_for_update().get(pk=run_id)
-        if run.lamina_run_id != remote.run_id:
-            return
-        changed = _apply_outputs(run, remote.outputs[:MOST_OUTPUTS])
-        changed |= _leave_out(run, len(remote.outputs) - MOST_OUTPUTS, told_by)
-        status = STATUS_OF.get(remote.status)
-        if status is None:
-            logger.error("unknown status run=%s status=%r", run.reference, remote.status[:40])
-        elif status != run.status:
-            changed |= _move(run, status, remote, told_by)
-        if changed:
-            run.touch()
-            if run.is_final:
-                # News of what ended here before it ended there, or of outputs that came late.
-                costs.book(run, is_over=_is_over(remote))
+        run = _locked(run_id)
+        if run.lamina_run_id == remote.run_id:
+            _bring_up(run, remote, told_by)
+
+
+def _bring_up(run: Run, remote: RemoteRun, told_by: str) -> None:
+    changed = _apply_outputs(run, remote.outputs[:MOST_OUTPUTS])
+    changed |= _leave_out(run, len(remote.outputs) - MOST_OUTPUTS, told_by)
+    status = STATUS_OF.get(remote.status)
+    if status is None:
+        logger.error("unknown status run=%s status=%r", run.reference, remote.status[:40])
+    elif status != run.status and _move(run, status, remote, told_by):
+        return  # the move has told open pages and the ledger
+    if changed:
+        run.touch()
+        if run.is_final:
+            # News of what ended here before it ended there, or of outputs that came late.
+            costs.book(run, is_over=_is_over(remote))
 
 
 def _leave_out(run: Run, count: int, told_by: str) -> bool:

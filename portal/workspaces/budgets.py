@@ -242,7 +242,7 @@ def hold(
 
 def hold_again(key: uuid.UUID) -> None:
     """Hold for a run that goes on after all; without asking whether it fits, because Lamina has it."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         line = _locked(key)
         if line is not None and line.state == LineState.RELEASED:
             _write(line, held=line.amount, settled=line.settled, state=LineState.HELD)
@@ -250,7 +250,7 @@ def hold_again(key: uuid.UUID) -> None:
 
 def release(key: uuid.UUID) -> None:
     """Hold nothing more for something that certainly cost nothing."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         line = _locked(key)
         if line is not None:
             _write(line, held=Decimal(0), settled=Decimal(0), state=LineState.RELEASED)
@@ -262,7 +262,7 @@ def settle(key: uuid.UUID, *, made: int | None) -> None:
     Lamina tells nobody what one run cost: this is its estimate, in proportion. Called again with
     later news it counts the difference; a line that is exact already stays as it is.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         line = _locked(key)
         if line is not None and not line.is_exact:
             _write(line, held=Decimal(0), settled=_cost(line, made), state=LineState.SETTLED)
@@ -270,7 +270,7 @@ def settle(key: uuid.UUID, *, made: int | None) -> None:
 
 def count_second(key: uuid.UUID, *, run_id: uuid.UUID, made: int | None) -> None:
     """Count a run that Lamina began a second time for one of ours; it is never refused, because it is spent."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         first = LedgerLine.objects.filter(pk=run_id).first()
         if first is None:
             return
@@ -294,7 +294,7 @@ def count_second(key: uuid.UUID, *, run_id: uuid.UUID, made: int | None) -> None
 
 def make_exact(key: uuid.UUID, amount: Decimal) -> None:
     """Count for a run what Lamina itself has counted."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         line = _locked(key)
         if line is not None and line.state == LineState.SETTLED:
             _write(line, held=Decimal(0), settled=amount, state=LineState.SETTLED, is_exact=True)
@@ -302,7 +302,7 @@ def make_exact(key: uuid.UUID, amount: Decimal) -> None:
 
 def correct(workspace: Workspace, amount: Decimal, *, month: BudgetMonth | None) -> None:
     """Add what Lamina has counted beyond the ledger, or take away what it has not, in a line that says so."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         if month is None:
             month, _created = BudgetMonth.objects.get_or_create(workspace=workspace, starts_on=this_month())
         line = LedgerLine.objects.create(month=month, kind=LineKind.CORRECTION, state=LineState.SETTLED)

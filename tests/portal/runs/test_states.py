@@ -55,6 +55,7 @@ def test_move_the_table_does_not_have_changes_nothing(run: Run) -> None:
     assert run.status == Status.WAITING
 
 
+@pytest.mark.django_db(transaction=True)
 def test_move_without_its_line_of_history_is_not_made(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object, **kwargs: object) -> None:
         raise DatabaseError("no room")
