@@ -11,7 +11,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.db.models import Exists
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -42,7 +43,7 @@ from portal.runs.leases import LEASE_SECONDS, renewed
 from portal.runs.models import Attempt, Callback, Move, Output, Run, RunLane
 from portal.runs.states import Status, Teller
 from portal.workspaces.brakes import TRY_EVERY, credits_words, find_brake, note_refusal, stopped_words
-from portal.workspaces.budgets import find_stop
+from portal.workspaces.budgets import find_stop, stops_of
 from portal.workspaces.lamina import client_for
 from portal.workspaces.models import Membership
 
@@ -74,31 +75,34 @@ def submit(
     Raises SpendingRefused, and saves nothing, when the budget has no room for it or spending is stopped.
     """
     now = timezone.now()
+    run = Run(
+        workspace=member.workspace,
+        token=token,
+        created_by=member.user,
+        pin=pin,
+        app=pin.app,
+        schema=schema,
+        inputs=inputs,
+        outputs_wanted=outputs_wanted,
+        retry_of=retry_of,
+        lane=lane,
+        # Nobody nudges a row of a batch: the sweep hands them out, a few at a time.
+        next_at=now + timedelta(seconds=NUDGE_GRACE_SECONDS if lane == RunLane.INTERACTIVE else 0),
+    )
     with transaction.atomic():
-        run, is_new = Run.objects.get_or_create(
-            workspace=member.workspace,
-            token=token,
-            defaults={
-                "created_by": member.user,
-                "pin": pin,
-                "app": pin.app,
-                "schema": schema,
-                "inputs": inputs,
-                "outputs_wanted": outputs_wanted,
-                "retry_of": retry_of,
-                "lane": lane,
-                # Nobody nudges a row of a batch: the sweep hands them out, a few at a time.
-                "next_at": now + timedelta(seconds=NUDGE_GRACE_SECONDS if lane == RunLane.INTERACTIVE else 0),
-            },
-        )
-        if is_new:
-            Move.objects.create(run=run, at=now, leaving="", to=Status.WAITING, told_by=Teller.PERSON)
-            app = schema_of(schema)
-            Output.objects.bulk_create(reserved_outputs(run, app))
-            if retry_of is not None and retry_of.status == Status.NEEDS_ATTENTION and retry_of.app_id == pin.app_id:
-                retry_of.move(Status.CANCELLED, told_by=Teller.PERSON, why=_("Mended and sent as %s.") % run.reference)
-            # Last, because it locks the month for everybody until the commit.
-            costs.hold(run, outputs=len(app.outputs))
+        try:
+            with transaction.atomic():
+                run.save(force_insert=True)
+        except IntegrityError:
+            # The form was sent before, or at this moment by somebody faster; anything else is a fault of ours.
+            return Run.objects.get(workspace=member.workspace, token=token)
+        Move.objects.create(run=run, at=now, leaving="", to=Status.WAITING, told_by=Teller.PERSON)
+        app = schema_of(schema)
+        Output.objects.bulk_create(reserved_outputs(run, app))
+        if retry_of is not None and retry_of.status == Status.NEEDS_ATTENTION and retry_of.app_id == pin.app_id:
+            retry_of.move(Status.CANCELLED, told_by=Teller.PERSON, why=_("Mended and sent as %s.") % run.reference)
+        # Last, because it locks the month for everybody until the commit.
+        costs.hold(run, outputs=len(app.outputs))
     return run
 
 
@@ -177,12 +181,12 @@ def _call(attempt: Attempt) -> RemoteRun | None:
 def claim(run_id: uuid.UUID) -> Attempt | None:
     """Make a waiting run this worker's; None when it is not waiting any more, or is to wait still."""
     with transaction.atomic():
-        run = Run.objects.select_related("workspace", "app", "schema").get(pk=run_id)
+        run = Run.objects.select_related("workspace", "app__schema").defer("app__schema__detail").get(pk=run_id)
         if run.not_before and run.not_before > timezone.now():
             return None
         if run.cancel_asked_at or run.status != Status.WAITING:
             return None
-        why = find_brake(run.workspace, amount=costs.amount_of(run))
+        why = find_brake(run.workspace, amount_of=partial(costs.amount_of, run))
         if why:
             run.hold_up(why)
             return None
@@ -264,24 +268,29 @@ def mark_sent(attempt: Attempt, *, callback: str = "") -> bool:
             sent_at=now, lease_until=lease, callback=callback
         ):
             return False
-        run = attempt.run
-        run.refresh_from_db(fields=["status", "cancel_asked_at"])
-        if run.cancel_asked_at:
-            attempt.close("cancelled before it was sent")
-            run.move(Status.CANCELLED, told_by=Teller.PERSON, why=_("Cancelled before it was sent."))
+        may_go = Run.objects.filter(~Exists(stops_of(attempt.run.workspace)), pk=attempt.run_id, cancel_asked_at=None)
+        if not may_go.filter(status=Status.SUBMITTING).update(sent_at=now):
+            _keep_back(attempt)
             return False
-        if run.status != Status.SUBMITTING:
-            attempt.close("the run went on without it")
-            return False
-        stop = find_stop(run.workspace)
-        if stop is not None:
-            attempt.close(SPENDING_STOPPED)
-            why = stopped_words(stop)
-            run.wait_again(told_by=Teller.WORKER, why=why, held_up=why)
-            return False
-        Run.objects.filter(pk=run.pk).update(sent_at=now)
     attempt.sent_at = attempt.run.sent_at = now
     return True
+
+
+def _keep_back(attempt: Attempt) -> None:
+    """Close an attempt whose request must not leave, and say in the run's history why."""
+    run = attempt.run
+    Attempt.objects.filter(pk=attempt.pk).update(sent_at=None)
+    run.refresh_from_db(fields=["status", "cancel_asked_at"])
+    if run.cancel_asked_at:
+        attempt.close("cancelled before it was sent")
+        run.move(Status.CANCELLED, told_by=Teller.PERSON, why=_("Cancelled before it was sent."))
+    elif run.status != Status.SUBMITTING:
+        attempt.close("the run went on without it")
+    else:
+        attempt.close(SPENDING_STOPPED)
+        stop = find_stop(run.workspace)
+        why = stopped_words(stop) if stop else _("Spending was stopped for a moment.")
+        run.wait_again(told_by=Teller.WORKER, why=why, held_up=why)
 
 
 def accept(attempt: Attempt, started: RemoteRun) -> None:

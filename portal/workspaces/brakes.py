@@ -7,6 +7,7 @@ a balance may tell less than the whole story.
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -62,13 +63,16 @@ def brakes() -> dict[int, Brake]:
     return found
 
 
-def find_brake(workspace: Workspace, *, amount: Decimal) -> str:
-    """Return why a run that holds this amount must wait, empty when it may be sent; the one that tries is counted."""
+def find_brake(workspace: Workspace, *, amount_of: Callable[[], Decimal]) -> str:
+    """Return why a run must wait, empty when it may be sent; the one that tries is counted.
+
+    What the run holds is asked for only when its key has no credits.
+    """
     stop = find_stop(workspace)
     if stop is not None:
         return stopped_words(stop)
     wallet = Wallet.objects.filter(fingerprint=fingerprint_of(workspace), refused_at__isnull=False).first()
-    if wallet is None or (wallet.balance is not None and amount <= wallet.balance):
+    if wallet is None or (wallet.balance is not None and amount_of() <= wallet.balance):
         return ""
     now = timezone.now()
     if wallet.try_at is not None and wallet.try_at > now:

@@ -142,7 +142,7 @@ def state_of(workspace: Workspace) -> BudgetState:
 def with_spending(members: QuerySet[Membership]) -> QuerySet[Membership]:
     """Let the query that finds a member tell what the workspace's pages say of its spending; see `seen_with`."""
     month = BudgetMonth.objects.filter(workspace=OuterRef("workspace"), starts_on=this_month())
-    stops = _in_force(OuterRef("workspace"))
+    stops = stops_of(OuterRef("workspace"))
     return members.annotate(
         month_spent=Subquery(month.values("spent")[:1]),
         month_held=Subquery(month.values("held")[:1]),
@@ -171,10 +171,11 @@ def near_or_over() -> list[tuple[Workspace, BudgetState]]:
 
 def find_stop(workspace: Workspace) -> SpendingStop | None:
     """Return the stop of spending that holds for a workspace, the one for all workspaces first."""
-    return _in_force(workspace).first()
+    return stops_of(workspace).first()
 
 
-def _in_force(workspace: Any) -> QuerySet[SpendingStop]:
+def stops_of(workspace: Any) -> QuerySet[SpendingStop]:
+    """Return the stops of spending that hold for a workspace, or for the one an outer query names; for all first."""
     stops = SpendingStop.objects.filter(Q(workspace=None) | Q(workspace=workspace), lifted_at=None)
     return stops.order_by(F("workspace").asc(nulls_first=True), "at")
 
@@ -212,9 +213,10 @@ def hold(
     stop = find_stop(workspace)
     if stop is not None:
         raise SpendingStopped(stop)
-    month, _created = BudgetMonth.objects.get_or_create(workspace=workspace, starts_on=this_month())
-    # Read afresh: the workspace of a request may be as old as its upload took.
-    limit = Workspace.objects.values_list("monthly_budget", flat=True).get(pk=workspace.pk)
+    # With the limit as it is now: the workspace of a request may be as old as its upload took.
+    months = BudgetMonth.objects.select_related("workspace")
+    month, _created = months.get_or_create(workspace_id=workspace.pk, starts_on=this_month())
+    limit = month.workspace.monthly_budget
     fitting = BudgetMonth.objects.filter(pk=month.pk)
     if limit is not None:
         # Rounded, because SQLite counts in binary fractions.
