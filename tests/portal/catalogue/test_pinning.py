@@ -1,5 +1,6 @@
 """Pinning apps: from the command line, in the admin site, and what follows when a schema changes."""
 
+import logging
 from collections.abc import Callable
 from decimal import Decimal
 from io import StringIO
@@ -31,6 +32,16 @@ def test_command_pins_an_app_with_its_schema_and_cost(workspace: Workspace, lami
     assert pinned.app.schema is not None
     assert pinned.app.credits_expected is not None
     assert "Poster is offered in Northwind Goods" in out.getvalue()
+
+
+def test_command_says_its_answer_and_nothing_else(
+    workspace: Workspace, lamina: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    call_command("pin_app", POSTER, "--capability", "image", "--workspace", "demo", stdout=StringIO())
+    assert caplog.messages == []
+    call_command("pin_app", POSTER, "--capability", "image", "--workspace", "demo", stdout=StringIO(), verbosity=2)
+    assert caplog.messages != []
 
 
 def test_pinning_again_moves_the_app_and_makes_no_second(workspace: Workspace, lamina: Sandbox) -> None:

@@ -1,6 +1,9 @@
 """`manage.py pin_app`: offer an app to a workspace."""
 
+import logging
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -29,7 +32,7 @@ class Command(BaseCommand):
             workspace = Workspace.objects.get(slug=options["workspace"])
         except Workspace.DoesNotExist as error:
             raise CommandError(f"There is no workspace {options['workspace']!r}.") from error
-        with client_for(workspace, lane=Lane.INTERACTIVE) as client:
+        with without_small_talk(options["verbosity"]), client_for(workspace, lane=Lane.INTERACTIVE) as client:
             try:
                 pinned = pin(
                     workspace=workspace, lamina_id=options["app_id"], capability=options["capability"], client=client
@@ -37,3 +40,15 @@ class Command(BaseCommand):
             except LaminaError as error:
                 raise CommandError(f"Lamina did not give the app {options['app_id']}: {error}") from error
         self.stdout.write(f"{pinned.title} is offered in {workspace} under {pinned.get_capability_display()}.")
+
+
+@contextmanager
+def without_small_talk(verbosity: int) -> Iterator[None]:
+    """Leave out what is logged of each request, unless more is asked for: the answer is one line."""
+    before = logging.root.manager.disable
+    if verbosity < 2:
+        logging.disable(max(before, logging.INFO))
+    try:
+        yield
+    finally:
+        logging.disable(before)
