@@ -57,6 +57,19 @@ def test_choose_groups_apps_by_what_they_make(visitor: Client, member: Membershi
     assert "Catalogue sets" not in page
 
 
+def test_app_that_has_made_nothing_yet_shows_a_drawn_cover_and_then_its_picture(
+    visitor: Client, member: Membership
+) -> None:
+    pinned = pin_of(member.workspace, detail(name="Clip maker"), "video")
+    before = visitor.get(CREATE).content.decode()
+    assert "cover-art" in before
+    assert 'data-count="1"' in before
+    output = ready_output_of(run_of(member, pinned), 1)
+    after = visitor.get(CREATE).content.decode()
+    assert "cover-art" not in after
+    assert output.media.thumb_url in after
+
+
 def test_choose_costs_the_same_however_many_apps(
     visitor: Client, member: Membership, django_assert_max_num_queries: Any
 ) -> None:
