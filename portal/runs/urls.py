@@ -9,6 +9,7 @@ urlpatterns = [
     path("create/", create.choose, name="choose"),
     path("create/<int:pin_id>/", create.create, name="create"),
     path("credits/", budget.budget, name="budget"),
+    path("credits/left/", budget.credits_part, name="credits"),
     path("runs/", pages.run_list, name="list"),
     path("runs/<uuid:run_id>/", pages.detail, name="detail"),
     path("runs/<uuid:run_id>/progress/", pages.progress, name="progress"),

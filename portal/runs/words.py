@@ -7,7 +7,7 @@ and asks for nothing: a polled page pays for every query many times.
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -25,6 +25,7 @@ from portal.runs.states import ACTIVE, FINAL, Status
 from portal.runs.usual import usual_text
 from portal.workspaces.words import price_text
 
+BALANCE_WITHIN = timedelta(seconds=60)
 TONES = {
     Status.WAITING: "wait",
     Status.SUBMITTING: "going",
@@ -116,6 +117,13 @@ class RunScreen:
     def is_watched(self) -> bool:
         """Return whether the page has something to wait for."""
         return self.is_active or self.is_copying or self.is_refining
+
+    def awaits_balance(self, checked_at: datetime | None) -> bool:
+        """Return whether Lamina is being asked what is left now that the run has ended; not for long."""
+        ended_at = self.run.finished_at
+        if self.is_watched or ended_at is None or timezone.now() - ended_at > BALANCE_WITHIN:
+            return False
+        return checked_at is None or checked_at < ended_at
 
     @property
     def outputs_count(self) -> int:

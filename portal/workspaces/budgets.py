@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 CENT = Decimal("0.01")
 WARNING_SHARE = Decimal("0.8")
+SEEN = ("month_spent", "month_held", "stopped_why")
 COMPARED_FOR = timedelta(days=100)  # months older than that are at rest
 
 
@@ -141,13 +142,23 @@ def state_of(workspace: Workspace) -> BudgetState:
 
 def with_spending(members: QuerySet[Membership]) -> QuerySet[Membership]:
     """Let the query that finds a member tell what the workspace's pages say of its spending; see `seen_with`."""
-    month = BudgetMonth.objects.filter(workspace=OuterRef("workspace"), starts_on=this_month())
-    stops = stops_of(OuterRef("workspace"))
-    return members.annotate(
-        month_spent=Subquery(month.values("spent")[:1]),
-        month_held=Subquery(month.values("held")[:1]),
-        stopped_why=Subquery(stops.values("why")[:1]),
-    )
+    return members.annotate(**spending_of(OuterRef("workspace")))
+
+
+def spending_of(workspace: Any) -> dict[str, Subquery]:
+    """Return expressions for what `seen_with` reads, for any query that knows the workspace."""
+    month = BudgetMonth.objects.filter(workspace=workspace, starts_on=this_month())
+    return {
+        "month_spent": Subquery(month.values("spent")[:1]),
+        "month_held": Subquery(month.values("held")[:1]),
+        "stopped_why": Subquery(stops_of(workspace).values("why")[:1]),
+    }
+
+
+def note_spending(member: Membership, row: Any) -> None:
+    """Let a member tell what another query has read with `spending_of`."""
+    for name in SEEN:
+        setattr(member, name, getattr(row, name))
 
 
 def seen_with(member: Membership) -> tuple[BudgetState, str]:

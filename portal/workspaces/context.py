@@ -7,7 +7,7 @@ from django.utils.functional import SimpleLazyObject
 
 from portal.workspaces.access import MemberRequest
 from portal.workspaces.budgets import seen_with
-from portal.workspaces.words import month_text, spending_notice
+from portal.workspaces.words import left, month_text, spending_notice
 
 SECTIONS = {"choose": "create", "create": "create", "budget": "budget"}
 
@@ -27,7 +27,10 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     return {
         "shell": {
             "section": section,
-            "credits": {"balance": workspace.credits_balance, "as_of": workspace.credits_checked_at},
+            "credits": {
+                "left": "" if workspace.credits_balance is None else left(workspace.credits_balance),
+                "as_of": workspace.credits_checked_at,
+            },
             "other_workspaces": others,
             "spending": spending_notice(stopped_why, state),
             "budget_text": month_text(state),

@@ -1,6 +1,6 @@
 """Credits and budgets in words for people."""
 
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from math import ceil, floor
 
 from django.utils.formats import date_format, number_format
@@ -15,6 +15,26 @@ def plain(number: Decimal | int) -> str:
     """Return an amount as people write it, with decimals only where it has some."""
     whole = number == int(number)
     return number_format(int(number) if whole else number, None if whole else 2, force_grouping=True)
+
+
+def whole(number: Decimal, rounding: str = ROUND_HALF_UP) -> str:
+    """Return a sum in whole credits; less than one is not rounded away."""
+    return plain(number if 0 < number < 1 else number.quantize(Decimal(1), rounding))
+
+
+def spent(state: BudgetState) -> str:
+    """Return what the month has cost so far."""
+    return whole(state.spent)
+
+
+def held(state: BudgetState) -> str:
+    """Return what is held for what goes on, rounded up."""
+    return whole(state.held, ROUND_CEILING)
+
+
+def left(amount: Decimal) -> str:
+    """Return what may still be spent, rounded down: never more than there is."""
+    return whole(amount, ROUND_FLOOR)
 
 
 def credits(number: Decimal | int) -> str:
@@ -45,15 +65,20 @@ def cost_text(price: Price, balance: Decimal | None) -> str:
     cost = price_text(price) or _("not known: Lamina gives no estimate for this app")
     if balance is None:
         return _("%(cost)s; what the workspace has is not known") % {"cost": cost}
-    return _("%(cost)s; the workspace has %(balance)s") % {"cost": cost, "balance": plain(balance)}
+    return _("%(cost)s; the workspace has %(balance)s") % {"cost": cost, "balance": left(balance)}
 
 
 def used_text(state: BudgetState) -> str:
-    """Return how much of the month's budget is used."""
-    amounts = {"used": plain(state.used), "limit": credits(state.limit or 0), "held": plain(state.held)}
+    """Return how much of the month's budget is spent, and what is held of it besides."""
+    if state.limit is None:
+        if state.held:
+            amounts = {"spent": spent(state), "held": held(state)}
+            return _("%(spent)s credits spent, and %(held)s held for runs that are going") % amounts
+        return _("%(spent)s credits spent") % {"spent": spent(state)}
+    of_limit = {"spent": spent(state), "limit": credits(state.limit), "held": held(state)}
     if state.held:
-        return _("%(used)s of %(limit)s, %(held)s of them held for runs that are going") % amounts
-    return _("%(used)s of %(limit)s") % amounts
+        return _("%(spent)s of %(limit)s spent, and %(held)s held for runs that are going") % of_limit
+    return _("%(spent)s of %(limit)s spent") % of_limit
 
 
 def way_out(state: BudgetState) -> str:
@@ -63,10 +88,15 @@ def way_out(state: BudgetState) -> str:
 
 
 def month_text(state: BudgetState) -> str:
-    """Return "This month: 120 of 500", for a narrow place."""
+    """Return "This month: 120 of 500 spent, 20 held", for a narrow place."""
+    amounts = {"spent": spent(state), "limit": "" if state.limit is None else plain(state.limit), "held": held(state)}
     if state.limit is None:
-        return _("This month: %s") % credits(state.used)
-    return _("This month: %(used)s of %(limit)s") % {"used": plain(state.used), "limit": plain(state.limit)}
+        if state.held:
+            return _("This month: %(spent)s spent, %(held)s held") % amounts
+        return _("This month: %(spent)s spent") % amounts
+    if state.held:
+        return _("This month: %(spent)s of %(limit)s spent, %(held)s held") % amounts
+    return _("This month: %(spent)s of %(limit)s spent") % amounts
 
 
 def spending_notice(stopped_why: str, state: BudgetState) -> dict[str, str]:

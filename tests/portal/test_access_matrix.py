@@ -20,6 +20,7 @@ MATRIX: dict[str, tuple[set[Role], str]] = {
     "runs:choose": (EVERYBODY, "get"),
     "runs:create": (CREATORS, "get"),
     "runs:budget": (CREATORS, "get"),
+    "runs:credits": (EVERYBODY, "get"),
     "runs:list": (EVERYBODY, "get"),
     "runs:detail": (EVERYBODY, "get"),
     "runs:progress": (EVERYBODY, "get"),

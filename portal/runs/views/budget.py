@@ -1,14 +1,15 @@
-"""What a workspace has spent this month, and on what."""
+"""What a workspace has spent this month, and on what; and the credits that stand beside every page."""
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.cache import patch_cache_control
 from django.views.decorators.http import require_safe
 
 from portal.workspaces.access import CREATORS, MemberRequest, member_required
 from portal.workspaces.budgets import state_of
 from portal.workspaces.credits import has_key_of_its_own
 from portal.workspaces.models import LedgerLine, LineKind
-from portal.workspaces.words import line_text, plain
+from portal.workspaces.words import held, left, line_text, plain, spent, used_text
 
 LAST_LINES = 50
 
@@ -26,9 +27,11 @@ def budget(request: MemberRequest) -> HttpResponse:
         run.workspace = request.workspace
     context = {
         "state": state,
-        "amounts": {name: plain(getattr(state, name)) for name in ("spent", "held", "used")},
+        "spent": spent(state),
+        "held": held(state),
+        "used": used_text(state),
         "limit": "" if state.limit is None else plain(state.limit),
-        "left": "" if state.left is None else plain(state.left),
+        "left": "" if state.left is None else left(state.left),
         "is_counted_by_lamina": has_key_of_its_own(request.workspace),
         "lines": [
             {
@@ -44,3 +47,12 @@ def budget(request: MemberRequest) -> HttpResponse:
         ],
     }
     return render(request, "runs/budget.html", context)
+
+
+@require_safe
+@member_required()
+def credits_part(request: MemberRequest) -> HttpResponse:
+    """Show the sidebar's credits alone, for a page whose run has just ended."""
+    response = render(request, "components/credits.html")
+    patch_cache_control(response, private=True, no_store=True)
+    return response

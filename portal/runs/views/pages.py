@@ -1,7 +1,7 @@
 """Runs as people see them: the list, one run's page, its polled part, and cancel."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import cast
 
@@ -22,6 +22,7 @@ from portal.runs.states import ACTIVE, Status, Teller
 from portal.runs.usual import usual_ranges
 from portal.runs.words import RunScreen
 from portal.workspaces.access import CREATORS, MemberRequest, member_required
+from portal.workspaces.budgets import note_spending, spending_of
 from portal.workspaces.models import Membership
 from portal.workspaces.tasks import nudge
 from portal.workspaces.words import line_text
@@ -133,8 +134,8 @@ def progress(request: MemberRequest, run_id: uuid.UUID) -> HttpResponse:
     note_watched(stands)
     if is_unchanged(request, stands.etag):
         return unchanged(stands.etag)
-    run, context = progress_context(request, run_id)
-    return uncached(render(request, "runs/_progress.html", context), run.etag)
+    run, context = progress_context(request, run_id, also=spending_of(request.workspace))
+    return uncached(render(request, "runs/_news.html", context), run.etag)
 
 
 @require_POST
@@ -149,17 +150,24 @@ def cancel(request: MemberRequest, run_id: uuid.UUID) -> HttpResponse:
     return redirect(run)
 
 
-def progress_context(request: MemberRequest, run_id: uuid.UUID) -> tuple[RunScreen, dict[str, object]]:
+def progress_context(
+    request: MemberRequest, run_id: uuid.UUID, *, also: Mapping[str, Subquery] | None = None
+) -> tuple[RunScreen, dict[str, object]]:
     """Return what the polled part shows, in one query: the outputs with their run.
 
-    A run has at least one reserved output; the second query is for a run that staff emptied.
+    A run has at least one reserved output; the second query is for a run that staff emptied. `also` is
+    `spending_of`, for a poll: only one with news pays for the figures that stand beside the page.
     """
     rows = Output.objects.filter(run_id=run_id, run__workspace=request.workspace).order_by("position", "version")
     last_move = Move.objects.filter(run_id=OuterRef("run_id")).order_by("-at", "-pk")
-    rows = rows.annotate(cost=costs.line_of(OuterRef("run_id")), last_why=Subquery(last_move.values("why")[:1]))
+    rows = rows.annotate(
+        cost=costs.line_of(OuterRef("run_id")), last_why=Subquery(last_move.values("why")[:1]), **(also or {})
+    )
     outputs = list(rows.select_related("media", *(f"run__{name}" for name in SHOWN_WITH_A_RUN)))
     if outputs:
         run = outputs[0].run
+        if also:
+            note_spending(request.member, outputs[0])
     else:
         emptied = request.workspace.runs.select_related(*SHOWN_WITH_A_RUN).filter(pk=run_id).first()
         if emptied is None:
@@ -177,6 +185,7 @@ def progress_context(request: MemberRequest, run_id: uuid.UUID) -> tuple[RunScre
         "steps": shown.steps,
         "etag": etag_word(shown.etag),
         "poll_seconds": shown.poll_seconds,
+        "awaits_balance": shown.awaits_balance(request.workspace.credits_checked_at),
     }
     return shown, context
 

@@ -14,8 +14,20 @@ from portal.catalogue.models import App, PinnedApp
 from portal.runs.models import Run
 from portal.runs.rounds import go_round
 from portal.runs.submit import cancel, send
-from portal.workspaces.budgets import Price, correct, hold, lift, make_exact, settle, state_of, stop_spending
+from portal.workspaces.budgets import (
+    BudgetState,
+    Price,
+    correct,
+    hold,
+    lift,
+    make_exact,
+    settle,
+    state_of,
+    stop_spending,
+    this_month,
+)
 from portal.workspaces.models import LedgerLine, Membership, User, Workspace
+from portal.workspaces.words import left, month_text
 from tests.portal.runs.test_pages import form_post
 
 
@@ -55,7 +67,7 @@ def test_run_that_does_not_fit_is_refused_with_everything_kept(visitor: Client, 
     answer = visitor.post(poster.get_absolute_url(), form_post(poster, p0="A mug on a table"))
     page = text_of(answer)
     assert answer.status_code == 422
-    assert "This run may cost up to 20 credits. This month's budget has 15 credits left: 0 of 15 credits." in page
+    assert "This run may cost up to 20 credits. This month's budget has 15 credits left: 0 of 15 credits spent." in page
     assert "Nothing was sent and nothing is charged; everything you filled in is still here." in page
     assert "The budget begins anew on" in page
     assert "the portal's staff can raise it" in page
@@ -114,8 +126,8 @@ def test_banner_warns_those_who_spend_from_eighty_percent_on(
     for address in ("/w/demo/create/", "/w/demo/runs/", "/w/demo/gallery/"):
         page = text_of(visitor.get(address))
         assert "83 % of this month's budget is used" in page
-        assert "83 of 100 credits. The budget begins anew on" in page
-        assert "This month: 83 of 100" in page
+        assert "83 of 100 credits spent. The budget begins anew on" in page
+        assert "This month: 83 of 100 spent" in page
     assert "budget" not in text_of(as_user(reviewer).get("/w/demo/runs/")).replace("budget.css", "")
     spend(member, 17)
     assert "This month's budget is used up" in text_of(visitor.get("/w/demo/create/"))
@@ -144,7 +156,7 @@ def test_credits_page_tells_the_month_and_the_latest_lines(
     spend(member, 30)
     with django_assert_max_num_queries(10):
         page = text_of(visitor.get("/w/demo/credits/"))
-    assert "50 of 100 credits are used" in page
+    assert "30 of 100 credits spent, and 20 held for runs that are going" in page
     assert "About 12 credits; up to 20 are held for it." in page
     assert run.get_absolute_url() in page
     assert "About 30 credits, as estimated." in page
@@ -167,7 +179,7 @@ def test_credits_page_tells_what_is_exact_and_what_was_corrected(visitor: Client
     assert "28.50 credits, as Lamina counts." in page
     assert "Correction by Lamina's own count" in page
     assert "−4 credits" in page
-    assert "24.50 credits are used" in page
+    assert "25 credits spent" in page
 
 
 def test_run_page_says_what_is_held_and_then_what_it_came_to(visitor: Client, run: Run, lamina: Sandbox) -> None:
@@ -198,3 +210,43 @@ def test_run_again_is_refused_in_words_when_the_budget_is_used(visitor: Client, 
     answer = visitor.post(f"{run.get_absolute_url()}again/", {"token": str(uuid.uuid4())}, follow=True)
     assert "This run may cost up to 20 credits." in text_of(answer)
     assert Run.objects.count() == 1
+
+
+def test_poll_with_news_brings_the_credits_beside_the_page(
+    visitor: Client, run: Run, lamina: Sandbox, django_assert_max_num_queries: Any
+) -> None:
+    Workspace.objects.update(monthly_budget=100, credits_balance="4988.40", credits_checked_at=timezone.now())
+    address = f"{run.get_absolute_url()}progress/"
+    assert "This month: 0 of 100 spent, 20 held" in text_of(visitor.get(run.get_absolute_url()))
+    tag = visitor.get(address)["ETag"]
+    send(run.pk)
+    lamina.finish()
+    Run.objects.update(next_at=timezone.now())
+    go_round()
+    with django_assert_max_num_queries(3):
+        page = text_of(visitor.get(address, headers={"If-None-Match": tag}))
+    assert 'id="credits" hx-swap-oob="true"' in page
+    assert "This month: 12 of 100 spent <" in page.replace("</a>", " <")
+    assert "4,988" in page
+    assert "4,988.40" not in page
+
+
+def test_page_whose_run_has_just_ended_asks_once_for_what_is_left(visitor: Client, run: Run) -> None:
+    Workspace.objects.update(credits_balance=340, credits_checked_at=timezone.now())
+    assert "credits/left/" not in text_of(visitor.get(run.get_absolute_url()))
+    cancel(run)
+    for address in (run.get_absolute_url(), f"{run.get_absolute_url()}progress/"):
+        assert 'hx-get="/w/demo/credits/left/" hx-trigger="load delay:5s"' in text_of(visitor.get(address))
+    Workspace.objects.update(credits_balance=331, credits_checked_at=timezone.now())
+    assert "credits/left/" not in text_of(visitor.get(run.get_absolute_url()))
+    part = text_of(visitor.get("/w/demo/credits/left/"))
+    assert part.startswith('<div class="credits"')
+    assert "331" in part
+    assert "hx-" not in part
+
+
+def test_what_is_left_is_never_rounded_up() -> None:
+    state = BudgetState(limit=Decimal(1500), spent=Decimal("39.20"), held=Decimal("4.10"), starts_on=this_month())
+    assert month_text(state) == "This month: 39 of 1,500 spent, 5 held"
+    assert left(Decimal("4960.80")) == "4,960"
+    assert left(Decimal("0.40")) == "0.40"

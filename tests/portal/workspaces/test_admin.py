@@ -88,5 +88,5 @@ def test_overview_shows_stops_and_the_fullest_budgets(desk: Client, workspace: W
     hold(workspace=workspace, key=key, price=price, run_id=key, reference="R-2222-3333", what="Poster")
     stop_spending(workspace=None, why="The bill is checked", by=staff)
     page = desk.get(reverse("operations:overview")).content.decode()
-    for words in ("All workspaces", "The bill is checked", "85 % of the budget", "12 of 14 credits"):
+    for words in ("All workspaces", "The bill is checked", "85 % of the budget", "0 of 14 credits spent, and 12 held"):
         assert words in page
