@@ -15,6 +15,8 @@ from portal.runs.words import RunScreen
 from portal.workspaces.access import MemberRequest, member_required
 
 PER_PAGE = 36
+# The newest run first, and in a run what stands first on its page; a place's newest version before its earlier ones.
+ORDER = ("-run__created_at", "-run_id", "position", "-version")
 
 
 @require_safe
@@ -47,6 +49,7 @@ def gallery(request: MemberRequest) -> HttpResponse:
         "pins": request.workspace.pinned_apps.select_related("app"),
         "total": page.paginator.count,
         "has_filters": any(filters.values()),
+        "is_only_mine": [name for name, value in filters.items() if value] == ["mine"],
         "filters": urlencode({name: value for name, value in filters.items() if value}),
     }
     is_more = request.htmx and request.htmx.target == "gallery-more"
@@ -58,15 +61,13 @@ def gallery(request: MemberRequest) -> HttpResponse:
 def detail(request: MemberRequest, output_id: int) -> HttpResponse:
     """Show one output large, beside what it was made from."""
     output = with_workspace(request, get_object_or_404(kept_outputs(request), pk=output_id))
-    newer = kept_outputs(request).filter(pk__gt=output.pk).order_by("pk").values_list("pk", flat=True).first()
-    older = kept_outputs(request).filter(pk__lt=output.pk).order_by("-pk").values_list("pk", flat=True).first()
     run = output.run
     context = {
         "output": output,
         "run": RunScreen(run, [output]),
         "inputs": inputs_shown(run),
-        "previous_id": newer,
-        "next_id": older,
+        "previous_id": kept_outputs(request).filter(before(output)).reverse().values_list("pk", flat=True).first(),
+        "next_id": kept_outputs(request).filter(after(output)).values_list("pk", flat=True).first(),
     }
     return render(request, "gallery/detail.html", context)
 
@@ -75,7 +76,25 @@ def kept_outputs(request: MemberRequest) -> QuerySet[Output]:
     """Return what a person can have of this workspace: files that are ours, and texts."""
     ready = Q(media__isnull=False) | Q(kind=Kind.TEXT, status=OutputStatus.COMPLETED)
     outputs = Output.objects.filter(ready, run__workspace=request.workspace)
-    return outputs.select_related("media", "refinement", "run__app", "run__pin__app", "run__created_by").order_by("-pk")
+    return outputs.select_related("media", "refinement", "run__app", "run__pin__app", "run__created_by").order_by(
+        *ORDER
+    )
+
+
+def before(output: Output) -> Q:
+    """Return what the gallery shows before an output."""
+    run = output.run
+    newer = Q(run__created_at__gt=run.created_at) | Q(run__created_at=run.created_at, run_id__gt=run.pk)
+    earlier = Q(position__lt=output.position) | Q(position=output.position, version__gt=output.version)
+    return newer | Q(earlier, run_id=run.pk)
+
+
+def after(output: Output) -> Q:
+    """Return what the gallery shows after an output."""
+    run = output.run
+    older = Q(run__created_at__lt=run.created_at) | Q(run__created_at=run.created_at, run_id__lt=run.pk)
+    later = Q(position__gt=output.position) | Q(position=output.position, version__lt=output.version)
+    return older | Q(later, run_id=run.pk)
 
 
 def with_workspace(request: MemberRequest, output: Output) -> Output:

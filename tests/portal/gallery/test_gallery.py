@@ -67,6 +67,37 @@ def test_filtered_empty_gallery_offers_to_clear_the_filters(
     assert "Clear" in visitor.get(GALLERY + "?kind=audio").content.decode()
 
 
+def test_gallery_of_somebody_who_made_nothing_says_so_and_where_to_begin(
+    visitor: Client, member: Membership, pinned: PinnedApp
+) -> None:
+    ready_output_of(run_of(MembershipFactory(workspace=member.workspace), pinned), 1)
+    page = visitor.get(GALLERY + "?mine=1").content.decode()
+    assert "You have made nothing yet" in page
+    assert "Nothing matches" not in page
+    assert "Make something" in page
+    filtered = visitor.get(GALLERY + "?mine=1&kind=audio").content.decode()
+    assert "Nothing matches" in filtered
+    assert "Try another word" not in filtered
+
+
+def test_newest_run_comes_first_and_its_outputs_in_their_own_order(
+    visitor: Client, member: Membership, pinned: PinnedApp
+) -> None:
+    older, newer = run_of(member, pinned), run_of(member, pinned)
+    made = {}
+    for run, position in ((newer, 3), (older, 1), (newer, 1), (older, 2), (newer, 2)):
+        made[run, position] = ready_output_of(run, position)
+    made[newer, 1].is_current = False
+    made[newer, 1].save()
+    again = ready_output_of(newer, 1, version=2)
+    order = [again, *(made[newer, n] for n in (1, 2, 3)), *(made[older, n] for n in (1, 2))]
+    assert visitor.get(GALLERY).context["page"].object_list == order
+    for before, output, after in zip([None, *order], order, [*order[1:], None], strict=False):
+        context = visitor.get(f"{GALLERY}{output.pk}/").context
+        assert context["previous_id"] == (before and before.pk)
+        assert context["next_id"] == (after and after.pk)
+
+
 @pytest.mark.parametrize("count", [3, 60])
 def test_gallery_costs_the_same_however_large(
     visitor: Client, member: Membership, pinned: PinnedApp, count: int, django_assert_max_num_queries: Any
@@ -84,7 +115,8 @@ def test_more_items_come_alone(visitor: Client, member: Membership, pinned: Pinn
     headers = {"HX-Request": "true", "HX-Target": "gallery-more"}
     part = visitor.get(GALLERY + "?page=2", headers=headers).content.decode()
     assert "<html" not in part
-    assert "Picture 1" in part
+    assert "Picture 36" not in part
+    assert "Picture 37" in part
 
 
 @pytest.mark.parametrize("query", ["?page=0", "?page=x", "?app=9999999999999999999", "?kind=%00", "?q=%00", "?app=²"])
@@ -98,7 +130,7 @@ def test_one_output_is_shown_large_beside_its_inputs(visitor: Client, member: Me
     response = visitor.get(f"{GALLERY}{second.pk}/")
     page = response.content.decode()
     assert second.media.get_absolute_url() in page
-    assert (response.context["previous_id"], response.context["next_id"]) == (third.pk, first.pk)
+    assert (response.context["previous_id"], response.context["next_id"]) == (first.pk, third.pk)
     assert f"?from={run.pk}" in page
 
 
