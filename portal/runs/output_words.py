@@ -18,6 +18,7 @@ class OutputScreen:
 
     def __init__(self, output: Output, ratio: float | None) -> None:
         self.output = output
+        self.is_error_said = False  # where the run says it for all of them
         media = output.media
         if media and media.width:
             ratio = media.aspect_ratio

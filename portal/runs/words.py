@@ -5,11 +5,13 @@ and asks for nothing: a polled page pays for every query many times.
 """
 
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils import timezone
@@ -59,6 +61,7 @@ class RunScreen:
         versions = [OutputScreen(output, ratio) for output in outputs]
         self.outputs = [output for output in versions if output.is_current]
         self.earlier = [output for output in versions if not output.is_current]
+        self.shared_errors = said_once(self.outputs, already=run.error if run.status == Status.FAILED else "")
         self.usual = usual
         self.waiting_because = ""
         self.cost_text = ""
@@ -97,6 +100,12 @@ class RunScreen:
     def cover(self) -> Media | None:
         """Return the first file of it that has a picture."""
         return next((o.media for o in self.outputs if o.media and (o.media.thumbnail or o.media.poster)), None)
+
+    @property
+    def kind(self) -> str:
+        """Return the kind of what it makes, where that is one kind; else empty."""
+        kinds = {output.kind for output in self.outputs}
+        return kinds.pop() if len(kinds) == 1 else ""
 
     @property
     def is_copying(self) -> bool:
@@ -200,6 +209,14 @@ class RunScreen:
                 "n": missing
             }
         return _("Done. Everything is in your gallery.")
+
+    @property
+    def gallery_url(self) -> str:
+        """Return the gallery with what this run made alone; empty until all of it is there."""
+        is_whole = self.status == Status.COMPLETED and not self.is_refining and not self.is_copying
+        if not is_whole or any(output.state in {"failed", "lost"} for output in self.outputs):
+            return ""
+        return reverse("gallery:list", args=[self.workspace.slug]) + "?" + urlencode({"q": self.reference})
 
     @property
     def failure(self) -> str:
@@ -325,9 +342,8 @@ class RunScreen:
     @property
     def steps(self) -> list[Step]:
         """Return the line of four steps."""
-        times = [self.sent_at, self.accepted_at, self.started_at, None]
-        if self.status == Status.COMPLETED and not self.is_copying:
-            times[3] = self.kept_at
+        kept_at = self.kept_at if self.status == Status.COMPLETED and not self.is_copying else None
+        times = in_order([self.sent_at, self.accepted_at, self.started_at, kept_at])
         reached = self._reached
         labels = [_("Sent"), _("Accepted"), _("Running"), _("Kept")]
         details = ["", "", self.usual_text, _("copied to your gallery")]
@@ -377,3 +393,28 @@ class RunScreen:
         """Return the pace of the page's poll: quick at first, slower with age."""
         age = (timezone.now() - self.created_at).total_seconds()
         return 2 if age < 60 else 3 if age < 180 else 5 if age < 600 else 10
+
+
+def in_order(times: Sequence[datetime | None]) -> list[datetime | None]:
+    """Return the times of steps that follow each other, none later than the next.
+
+    We may hear of a step after Lamina has begun the next one, as when its answer was lost: by then the
+    earlier step had certainly been taken.
+    """
+    ordered: list[datetime | None] = []
+    following: datetime | None = None
+    for at in reversed(times):
+        if at and following:
+            at = min(at, following)
+        following = at or following
+        ordered.insert(0, at)
+    return ordered
+
+
+def said_once(outputs: Sequence[OutputScreen], *, already: str) -> list[str]:
+    """Take an error that outputs share, or the run's own, out of their boxes; return what is left to say of it."""
+    counts = Counter(output.error for output in outputs if output.state == "failed" and output.error)
+    shared = [error for error, count in counts.items() if count > 1 or error == already]
+    for output in outputs:
+        output.is_error_said = output.error in shared
+    return [error for error in shared if error != already]

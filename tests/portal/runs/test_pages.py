@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -173,6 +174,61 @@ def test_failed_run_stopped_where_it_ran_and_never_got_to_be_kept(run: Run) -> N
     steps = RunScreen(run, []).steps
     assert [step.state for step in steps] == ["done", "done", "stopped", "next"]
     assert steps[-1].detail == ""
+
+
+def test_steps_never_follow_each_other_backwards_when_an_answer_was_lost(run: Run) -> None:
+    sent = timezone.now()
+    run.status, run.sent_at, run.started_at = Status.RUNNING, sent, sent + timedelta(seconds=1)
+    run.accepted_at = sent + timedelta(seconds=3)  # learnt from Lamina's list, when it ran already
+    times = [step.at for step in RunScreen(run, []).steps]
+    assert times == [sent, run.started_at, run.started_at, None]
+
+
+def test_error_that_outputs_share_is_said_once(visitor: Client, run: Run) -> None:
+    run.outputs.update(status="error", error="The model refused the picture")
+    Run.objects.filter(pk=run.pk).update(
+        status=Status.FAILED, error="The model refused the picture", error_code="failed", lamina_run_id="remote"
+    )
+    assert visitor.get(run.get_absolute_url()).content.decode().count("The model refused the picture") == 1
+    Run.objects.filter(pk=run.pk).update(status=Status.COMPLETED, error="", error_code="")
+    page = visitor.get(run.get_absolute_url()).content.decode()
+    assert page.count("The model refused the picture") == 1
+    assert "2 outputs are missing" in page
+    Output.objects.filter(run=run, position=1).update(error="Another reason")
+    page = visitor.get(run.get_absolute_url()).content.decode()
+    assert page.count("The model refused the picture") == page.count("Another reason") == 1
+
+
+def test_run_that_is_done_leads_to_what_it_made(visitor: Client, member: Membership) -> None:
+    pinned = pin_of(member.workspace, detail())
+    run, other = (run_of(member, pinned, status=Status.COMPLETED, lamina_run_id=name) for name in "ab")
+    for each in (run, other):
+        each.outputs.all().delete()
+        ready_output_of(each, 1)
+    address = f"/w/demo/gallery/?q={run.reference}"
+    assert (
+        f'Everything is in <a href="{address}">your gallery</a>.'
+        in visitor.get(run.get_absolute_url()).content.decode()
+    )
+    assert [output.run for output in visitor.get(address).context["page"].object_list] == [run]
+
+
+@pytest.mark.parametrize(("kinds", "kind"), [(["audio", "audio"], "audio"), (["audio", "text"], ""), ([], "")])
+def test_run_in_the_list_is_marked_by_the_one_kind_that_it_makes(run: Run, kinds: list[str], kind: str) -> None:
+    outputs = [Output(run=run, position=n, kind=each) for n, each in enumerate(kinds)]
+    assert RunScreen(run, outputs).kind == kind
+
+
+def test_list_of_somebody_who_made_nothing_says_so(
+    visitor: Client, reviewer: User, as_user: Callable[[User], Client]
+) -> None:
+    page = visitor.get("/w/demo/runs/?mine=1").content.decode()
+    assert "You have made nothing yet" in page
+    assert "Make something" in page
+    assert "Make something" not in as_user(reviewer).get("/w/demo/runs/?mine=1").content.decode()
+    filtered = visitor.get("/w/demo/runs/?mine=1&state=done").content.decode()
+    assert "No run matches" in filtered
+    assert "Clear filters" in filtered
 
 
 def test_poll_costs_three_queries_and_without_news_two_and_a_304(
