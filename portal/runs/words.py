@@ -8,7 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
@@ -27,7 +27,6 @@ from portal.runs.states import ACTIVE, FINAL, Status
 from portal.runs.usual import usual_text
 from portal.workspaces.words import price_text
 
-BALANCE_WITHIN = timedelta(seconds=60)
 TONES = {
     Status.WAITING: "wait",
     Status.SUBMITTING: "going",
@@ -126,13 +125,6 @@ class RunScreen:
     def is_watched(self) -> bool:
         """Return whether the page has something to wait for."""
         return self.is_active or self.is_copying or self.is_refining
-
-    def awaits_balance(self, checked_at: datetime | None) -> bool:
-        """Return whether Lamina is being asked what is left now that the run has ended; not for long."""
-        ended_at = self.run.finished_at
-        if self.is_watched or ended_at is None or timezone.now() - ended_at > BALANCE_WITHIN:
-            return False
-        return checked_at is None or checked_at < ended_at
 
     @property
     def outputs_count(self) -> int:

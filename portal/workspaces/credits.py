@@ -17,13 +17,18 @@ from portal.workspaces.models import BudgetMonth, LedgerLine, LineKind, LineStat
 logger = logging.getLogger(__name__)
 
 AT_MOST_EVERY_SECONDS = 10
+AWAITED_SECONDS = 60
 LARGEST_BALANCE = 10**12  # what the column holds; anything beyond is no balance
 
 
-def refresh_balance(workspace_id: int) -> None:
-    """Ask Lamina for a workspace's credits, at most once in ten seconds; raises LaminaError."""
+def refresh_balance(workspace_id: int) -> bool:
+    """Ask Lamina for a workspace's credits, at most once in ten seconds; raises LaminaError.
+
+    Return whether that is settled. It is not for the first of those that come too early: what they are
+    about was perhaps not counted yet, so whoever sent it asks again later, once for all of them.
+    """
     if not cache.add(f"balance-asked:{workspace_id}", True, AT_MOST_EVERY_SECONDS):
-        return
+        return not cache.add(f"balance-asked-again:{workspace_id}", True, AT_MOST_EVERY_SECONDS)
     workspace = Workspace.objects.get(pk=workspace_id)
     asked_at = timezone.now()
     with client_for(workspace, lane=Lane.BACKGROUND) as client:
@@ -34,6 +39,19 @@ def refresh_balance(workspace_id: int) -> None:
         brakes.note_balance(workspace, balance, asked_at=asked_at)
     if spent is not None and has_key_of_its_own(workspace):
         compare(workspace, spent, asked_at=asked_at)
+    return True
+
+
+def awaited_balance(workspace: Workspace, *, since: datetime | None) -> int | None:
+    """Return since when a page awaits news of what is left, in milliseconds of the epoch; None when it awaits none.
+
+    A run that ended changes the balance, and Lamina is asked for it a moment later; after a minute the
+    page goes by what it has, and says of when that is.
+    """
+    if since is None or (timezone.now() - since).total_seconds() > AWAITED_SECONDS:
+        return None
+    is_known = workspace.credits_checked_at and workspace.credits_checked_at >= since
+    return None if is_known else int(since.timestamp() * 1000)
 
 
 def _amount(number: float | None) -> Decimal | None:

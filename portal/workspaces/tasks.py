@@ -31,7 +31,8 @@ def nudge(task: Task, *args: object, queue: str | None = None, countdown: float 
 def refresh_balance(workspace_id: int) -> None:
     """Ask Lamina how many credits a workspace has left."""
     try:
-        credits.refresh_balance(workspace_id)
+        if not credits.refresh_balance(workspace_id):
+            nudge(refresh_balance, workspace_id, countdown=credits.AT_MOST_EVERY_SECONDS)
     except LaminaError as error:
         logger.info("balance not refreshed workspace=%d error=%s", workspace_id, error)
 

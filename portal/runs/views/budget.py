@@ -1,5 +1,7 @@
 """What a workspace has spent this month, and on what; and the credits that stand beside every page."""
 
+from datetime import UTC, datetime
+
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.cache import patch_cache_control
@@ -7,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from portal.workspaces.access import CREATORS, MemberRequest, member_required
 from portal.workspaces.budgets import state_of
-from portal.workspaces.credits import has_key_of_its_own
+from portal.workspaces.credits import awaited_balance, has_key_of_its_own
 from portal.workspaces.models import LedgerLine, LineKind
 from portal.workspaces.words import held, left, line_text, plain, spent, used_text
 
@@ -52,7 +54,11 @@ def budget(request: MemberRequest) -> HttpResponse:
 @require_safe
 @member_required()
 def credits_part(request: MemberRequest) -> HttpResponse:
-    """Show the sidebar's credits alone, for a page whose run has just ended."""
-    response = render(request, "components/credits.html")
+    """Show the sidebar's credits alone, for a page whose run has just ended; with a timer until they are news."""
+    since = request.GET.get("since", "")
+    is_time = since.isascii() and since.isdigit() and len(since) < 15
+    ended_at = datetime.fromtimestamp(int(since) / 1000, tz=UTC) if is_time else None
+    context = {"awaits_balance": awaited_balance(request.workspace, since=ended_at)}
+    response = render(request, "components/credits.html", context)
     patch_cache_control(response, private=True, no_store=True)
     return response

@@ -23,6 +23,7 @@ from portal.runs.usual import usual_ranges
 from portal.runs.words import RunScreen
 from portal.workspaces.access import CREATORS, MemberRequest, member_required
 from portal.workspaces.budgets import note_spending, spending_of
+from portal.workspaces.credits import awaited_balance
 from portal.workspaces.models import Membership
 from portal.workspaces.tasks import nudge
 from portal.workspaces.words import line_text
@@ -185,7 +186,7 @@ def progress_context(
         "steps": shown.steps,
         "etag": etag_word(shown.etag),
         "poll_seconds": shown.poll_seconds,
-        "awaits_balance": shown.awaits_balance(request.workspace.credits_checked_at),
+        "awaits_balance": awaited_balance(request.workspace, since=None if shown.is_watched else run.finished_at),
     }
     return shown, context
 

@@ -231,18 +231,27 @@ def test_poll_with_news_brings_the_credits_beside_the_page(
     assert "4,988.40" not in page
 
 
-def test_page_whose_run_has_just_ended_asks_once_for_what_is_left(visitor: Client, run: Run) -> None:
+def test_page_whose_run_has_just_ended_asks_for_what_is_left_until_it_is_known(visitor: Client, run: Run) -> None:
     Workspace.objects.update(credits_balance=340, credits_checked_at=timezone.now())
     assert "credits/left/" not in text_of(visitor.get(run.get_absolute_url()))
     cancel(run)
-    for address in (run.get_absolute_url(), f"{run.get_absolute_url()}progress/"):
-        assert 'hx-get="/w/demo/credits/left/" hx-trigger="load delay:5s"' in text_of(visitor.get(address))
+    since = int(Run.objects.get().finished_at.timestamp() * 1000)
+    address = f"/w/demo/credits/left/?since={since}"
+    for page in (run.get_absolute_url(), f"{run.get_absolute_url()}progress/", address):
+        assert f'hx-get="{address}" hx-trigger="every 5s' in text_of(visitor.get(page))
     Workspace.objects.update(credits_balance=331, credits_checked_at=timezone.now())
     assert "credits/left/" not in text_of(visitor.get(run.get_absolute_url()))
-    part = text_of(visitor.get("/w/demo/credits/left/"))
+    part = text_of(visitor.get(address))
     assert part.startswith('<div class="credits"')
     assert "331" in part
     assert "hx-" not in part
+
+
+@pytest.mark.parametrize("since", ["", "x", "²", "9" * 30, "1", "-5"])
+def test_page_does_not_await_what_is_long_past(visitor: Client, run: Run, since: str) -> None:
+    answer = visitor.get("/w/demo/credits/left/", {"since": since})
+    assert answer.status_code == 200
+    assert "hx-" not in text_of(answer)
 
 
 def test_what_is_left_is_never_rounded_up() -> None:

@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from lamina_integration.sandbox import Sandbox
+from portal.workspaces import tasks
 from portal.workspaces.budgets import Price, hold, settle, state_of
 from portal.workspaces.credits import compare, has_key_of_its_own, refresh_balance
 from portal.workspaces.models import LedgerLine, LineKind, Workspace
@@ -126,3 +127,16 @@ def test_balance_and_count_come_with_one_answer(
     workspace.refresh_from_db()
     assert workspace.credits_balance == 5000
     assert workspace.spent_elsewhere == 0
+
+
+def test_balance_that_is_asked_for_too_soon_is_asked_for_once_more_later(
+    workspace: Workspace, lamina: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.clear()
+    before = lamina.ledger()["requests"]["total"]
+    later: list[float | None] = []
+    monkeypatch.setattr(tasks.refresh_balance, "apply_async", lambda *, countdown, **_others: later.append(countdown))
+    for _ in range(3):
+        tasks.refresh_balance(workspace.pk)
+    assert later == [10]
+    assert lamina.ledger()["requests"]["total"] == before + 1
