@@ -324,6 +324,7 @@ TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_TZ = True
 USE_I18N = True
 LANGUAGES = [("en", "English")]
+FORMAT_MODULE_PATH = ["portal.formats"]
 
 # Security
 

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -29,6 +30,16 @@ class ReadOnlyInline(admin.TabularInline):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return False."""
         return False
+
+
+class WithLaminaId:
+    """A list that shows the beginning of Lamina's id of a run; all of it is on the page, and found by the search."""
+
+    @admin.display(description=gettext_lazy("Lamina's run id"), ordering="lamina_run_id")
+    def lamina_id_text(self, row: Run | Delivery) -> str:
+        """Return the id, short enough for a column."""
+        whole = row.lamina_run_id or ""
+        return format_html('<span title="{}">{}…</span>', whole, whole[:8]) if len(whole) > 9 else whole or "-"
 
 
 class MoveInline(ReadOnlyInline):
@@ -61,10 +72,10 @@ class RefinementInline(ReadOnlyInline):
 
 
 @admin.register(Run)
-class RunAdmin(SettleActions, ReadOnlyAdmin):
+class RunAdmin(WithLaminaId, SettleActions, ReadOnlyAdmin):
     """Any run, by our reference, Lamina's id, workspace or person."""
 
-    list_display = ["reference", "status", "workspace", "app", "created_by", "created_at", "lamina_run_id"]
+    list_display = ["reference", "status", "workspace", "app", "created_by", "created_at", "lamina_id_text"]
     list_filter = ["status", "workspace", "created_at"]
     list_select_related = ["workspace", "app", "created_by"]
     search_fields = ["reference", "lamina_run_id", "=id", "workspace__name", "created_by__email", "app__name"]
@@ -98,10 +109,10 @@ class RefinementAdmin(RefinementActions, ReadOnlyAdmin):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(ReadOnlyAdmin):
+class DeliveryAdmin(WithLaminaId, ReadOnlyAdmin):
     """Lamina's messages, as they arrived."""
 
-    list_display = ["received_at", "verdict", "lamina_run_id", "run", "repeats", "tries", "applied_at", "error"]
+    list_display = ["received_at", "verdict", "lamina_id_text", "run", "repeats", "tries", "applied_at", "error"]
     list_filter = ["verdict", "received_at"]
     list_select_related = ["attempt__run"]
     search_fields = ["lamina_run_id", "digest", "attempt__run__reference"]

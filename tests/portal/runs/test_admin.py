@@ -152,3 +152,16 @@ def test_any_run_is_found_by_reference_person_and_lamina_s_id(
     for words in (run.reference, "far-away-7", run.created_by.email, run.workspace.name):
         assert run.reference in visitor.get(RUNS, {"q": words}).content.decode(), words
     assert run.reference in visitor.get(f"{RUNS}{run.pk}/change/").content.decode()
+
+
+def test_admin_tells_times_to_the_second_and_ids_in_one_line(
+    as_user: Callable[[User], Client], staff: User, run: Run
+) -> None:
+    moved = timezone.localtime(run.created_at)
+    Run.objects.filter(pk=run.pk).update(lamina_run_id="01234567-89ab-cdef-0123-456789abcdef")
+    visitor = as_user(staff)
+    listed = visitor.get(RUNS).content.decode()
+    assert f"{moved:%H:%M:%S}" in listed
+    assert "01234567…" in listed
+    assert 'title="01234567-89ab-cdef-0123-456789abcdef"' in listed
+    assert f"{moved:%H:%M:%S}" in visitor.get(f"{RUNS}{run.pk}/change/").content.decode()
