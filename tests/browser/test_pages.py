@@ -21,8 +21,8 @@ def addresses() -> dict[str, str]:
 
 
 @pytest.fixture
-def pages(sign_in: SignIn, photos: Path, addresses: dict[str, str]) -> dict[str, str]:
-    """Every kind of page by name: made once, with a run that is done."""
+def pages(sign_in: SignIn, demo: Demo, photos: Path, addresses: dict[str, str]) -> dict[str, str]:
+    """Every kind of page by name: made once, with a run that is done and one that failed."""
     if not addresses:
         page = sign_in()
         open_app(page, "Product Try on")
@@ -37,6 +37,7 @@ def pages(sign_in: SignIn, photos: Path, addresses: dict[str, str]) -> dict[str,
             "choose": "/w/demo/create/",
             "runs": "/w/demo/runs/",
             "no runs": "/w/demo/runs/?state=problem&mine=1",
+            "failed run": failed_run(page, demo, photos),
             "credits": "/w/demo/credits/",
             "gallery": "/w/demo/gallery/",
             "empty gallery": "/w/demo/gallery/?q=nothing-is-called-this",
@@ -46,12 +47,27 @@ def pages(sign_in: SignIn, photos: Path, addresses: dict[str, str]) -> dict[str,
     return addresses
 
 
+def failed_run(page: Page, demo: Demo, photos: Path) -> str:
+    """Return the address of a run whose app failed."""
+    demo.turn(fail_runs=1.0, fail_message="The provider rejected the source image")
+    try:
+        open_app(page, "Product Try on")
+        upload(page, "Person", photos / "mug.jpg")
+        upload(page, "Garments", photos / "mug.jpg")
+        send(page)
+        wait_for(page, "failed")
+    finally:
+        demo.turn(fail_runs=0.0)
+    return page.url
+
+
 NAMES = [
     "choose",
     "form",
     "run",
     "runs",
     "no runs",
+    "failed run",
     "credits",
     "gallery",
     "empty gallery",
@@ -61,6 +77,7 @@ NAMES = [
 ]
 
 
+WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -98,22 +115,88 @@ def test_way_in_has_no_accessibility_violation(sign_in: SignIn, path: str, schem
     page = sign_in(color_scheme=scheme, reduced_motion="reduce")
     page.context.clear_cookies()
     page.goto(path)
+    expect(page.get_by_label("Email")).to_be_visible()
     assert problems(page) == []
+
+
+def test_sign_in_begins_at_the_email(sign_in: SignIn) -> None:
+    page = sign_in()
+    page.context.clear_cookies()
+    page.goto("/accounts/login/")
+    expect(page.get_by_label("Email")).to_be_focused()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_staff_pages_have_no_accessibility_violation(sign_in: SignIn, pages: dict[str, str], scheme: str) -> None:
     run_id = pages["run"].rstrip("/").rsplit("/", 1)[-1]
     page = sign_in("staff", color_scheme=scheme, reduced_motion="reduce")
-    for address in ("/staff/", "/staff/?q=Try", f"/staff/runs/{run_id}/"):
+    page.goto("/admin/catalogue/app/")
+    app = page.get_by_role("link", name="What changed").first.get_attribute("href")
+    for address in ("/staff/", "/staff/?q=Try", f"/staff/runs/{run_id}/", "/staff/deliveries/", app):
         answer = page.goto(address)
         assert answer is not None
         assert answer.status == 200, address
         assert problems(page) == [], address
         page.set_viewport_size({"width": 320, "height": 700})
-        wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        wider = page.evaluate(WIDER)
         assert wider <= 0, f"{address} is {wider} px too wide at 320 px"
         page.set_viewport_size({"width": 1280, "height": 700})
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", ["/w/demo/runs/?mine=1", "/w/demo/gallery/?mine=1"])
+def test_page_of_somebody_who_made_nothing_has_no_accessibility_violation(
+    sign_in: SignIn, pages: dict[str, str], path: str, scheme: str
+) -> None:
+    page = sign_in("staff", color_scheme=scheme, reduced_motion="reduce")
+    page.goto(path)
+    expect(page.get_by_role("heading", name="You have made nothing yet")).to_be_visible()
+    assert problems(page) == []
+
+
+def test_one_endless_name_keeps_every_page_in_shape(sign_in: SignIn, pages: dict[str, str]) -> None:
+    staff = sign_in("staff")
+    staff.goto("/admin/catalogue/pinnedapp/?q=Try")
+    staff.get_by_role("link", name="Product Try on").click()
+    pinned = staff.url
+
+    def call_it(name: str) -> None:
+        staff.goto(pinned)
+        staff.get_by_label("Title").fill(name)
+        staff.get_by_role("button", name="Save", exact=True).click()
+
+    call_it("W" * 200)
+    try:
+        for width in (360, 1280):
+            page = sign_in(viewport={"width": width, "height": 700})
+            for name in ("choose", "form", "run", "failed run", "runs", "gallery", "output", "credits"):
+                page.goto(pages[name])
+                assert page.evaluate(WIDER) <= 0, f"{name} at {width} px"
+            page.goto(pages["choose"])
+            card = page.locator(".app-card", has_text="WWW").bounding_box()
+            assert card is not None
+            assert card["height"] < 500
+        staff.goto("/admin/runs/run/")
+        assert staff.evaluate(WIDER) <= 0
+    finally:
+        call_it("")
+
+
+def test_staff_fill_in_forms_and_read_lists_without_anything_cut(sign_in: SignIn, pages: dict[str, str]) -> None:
+    narrow = sign_in("staff", viewport={"width": 360, "height": 700})
+    narrow.goto("/admin/catalogue/pinnedapp/add/")
+    module = narrow.locator("fieldset.module").bounding_box()
+    assert module is not None
+    for part in narrow.locator("fieldset.module :is(input, select, .related-widget-wrapper-link):visible").all():
+        box = part.bounding_box()
+        assert box is not None
+        assert box["x"] > module["x"] + 8
+        assert box["x"] + box["width"] <= module["x"] + module["width"] - 8
+    wide = sign_in("staff", viewport={"width": 1280, "height": 700})
+    for address in ("/admin/runs/run/", "/admin/runs/delivery/", "/admin/media/media/"):
+        wide.goto(address)
+        hidden = wide.locator("#changelist-form .results").evaluate("part => part.scrollWidth - part.clientWidth")
+        assert hidden <= 0, address
 
 
 @pytest.mark.parametrize("width", [320, 360, 768, 1280])
@@ -121,7 +204,7 @@ def test_no_page_scrolls_sideways(sign_in: SignIn, pages: dict[str, str], width:
     page = sign_in(viewport={"width": width, "height": 700})
     for name in NAMES:
         page.goto(pages[name])
-        wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        wider = page.evaluate(WIDER)
         assert wider <= 0, f"{name} is {wider} px too wide at {width} px"
 
 
