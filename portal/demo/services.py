@@ -37,6 +37,8 @@ def environment(options: Options, kept: Kept, *, inherited: Mapping[str, str]) -
         "ALLOWED_HOSTS": f"localhost,{HOST},[::1]",
         "MEDIA_STORAGE_URL": f"file://{data / 'media'}",
         "MEDIA_ORIGINS": "",
+        # A large photo takes a hundred megabytes while it is worked on: one after the other, on a small machine.
+        "MEDIA_WORKED_ON_AT_ONCE": "1",
         "EMAIL_URL": "consolemail://",
         "SENTRY_DSN": "",
         "RELEASE": "",

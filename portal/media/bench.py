@@ -31,15 +31,14 @@ LARGEST_FILE_BYTES = 400 * 1024**2
 LARGEST_REPORT_BYTES = 64 * 1024
 STILL_SECONDS = 45
 FILM_SECONDS = 90
-# Decoding is what costs memory: two at once for each process, and the others wait their turn.
-AT_ONCE = 2
 LONGEST_WAIT_SECONDS = 60
 # Nothing of our own environment: the child needs no secret. Arenas and threads would reserve memory for nothing.
 ENVIRONMENT = {"MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1"}
 MADE_FILE = re.compile(r"(made|thumb|poster)\.[a-z0-9]{2,5}")
 CONTENT_TYPE = re.compile(r"(image|video|audio)/[a-z0-9-]+")
 
-_places = threading.BoundedSemaphore(AT_ONCE)
+# Decoding is what costs memory: so many at once for each process, and the others wait their turn.
+_places = threading.BoundedSemaphore(settings.MEDIA_WORKED_ON_AT_ONCE)
 
 
 class BenchRefused(Exception):
