@@ -126,11 +126,11 @@ class DeliveryAdmin(WithLaminaId, ReadOnlyAdmin):
     @admin.action(description=gettext_lazy("Apply again"), permissions=["view"])
     def replay(self, request: HttpRequest, queryset: Any) -> None:
         """Apply the chosen deliveries once more; news that is not news changes nothing."""
-        pairs = list(queryset.values_list("pk", "attempt__run_id"))
+        ids = list(queryset.values_list("pk", flat=True))
         queryset.update(applied_at=None, tries=0, error="", next_at=timezone.now())
-        for delivery_id, run_id in pairs:
-            nudge(tasks.apply_delivery, delivery_id, str(run_id))
-        messages.success(request, _("%d deliveries are applied again.") % len(pairs))
+        for delivery_id in ids:
+            nudge(tasks.apply_delivery, delivery_id)
+        messages.success(request, _("%d deliveries are applied again.") % len(ids))
 
 
 @admin.register(SigningKey)

@@ -15,10 +15,10 @@ class Reason(models.TextChoices):
 
     TOO_LARGE = "too_large", _("Larger than 256 KB")
     HEADERS = "headers", _("No signature or no time in its headers")
-    UNKNOWN_ADDRESS = "unknown_address", _("Sent to an address we never gave")
     UNKNOWN_KEY = "unknown_key", _("Signed with a key we do not know: asked to come again")
     FORGED = "forged", _("Signed by somebody else")
     MALFORMED = "malformed", _("Signed, and tells of no run")
+    UNKNOWN_ADDRESS = "unknown_address", _("Signed, and sent to an address we never gave")
 
 
 def count(reason: Reason) -> None:

@@ -69,17 +69,15 @@ def send_refinement(refinement_id: int, run_id: str) -> None:
 
 
 @celery.task
-def apply_delivery(delivery_id: int, run_id: str) -> None:
+def apply_delivery(delivery_id: int) -> None:
     """Apply one stored delivery."""
     try:
-        inbox.apply_delivery(delivery_id)
-    except LaminaError as error:
-        inbox.put_off(delivery_id, error=str(error))
+        run_id = inbox.apply_delivery(delivery_id)
     except Exception as error:
         # Written down for staff, and tried again by the sweep; the log has the traceback.
         inbox.put_off(delivery_id, error=repr(error))
         raise
-    after_news(uuid.UUID(run_id))
+    after_news(run_id)
 
 
 @celery.task
@@ -111,8 +109,8 @@ def sweep() -> None:
         nudge(send_refinement, refinement_id, str(run_id))
     for run_id in reconcile.runs_to_cancel():
         nudge(cancel_run, str(run_id))
-    for delivery_id, run_id in inbox.deliveries_to_apply():
-        nudge(apply_delivery, delivery_id, str(run_id))
+    for delivery_id in inbox.deliveries_to_apply():
+        nudge(apply_delivery, delivery_id)
     for output_id in copies.copies_to_make():
         nudge(copy_output, output_id)
 

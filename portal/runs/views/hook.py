@@ -24,10 +24,9 @@ def receive(request: HttpRequest, token: str) -> HttpResponse:
     body = request.read(inbox.MAX_BODY_BYTES + 1)
     if len(body) > inbox.MAX_BODY_BYTES:
         return too_large()
-    answer, delivery = inbox.receive(token=token, headers=request.headers, body=body)
-    if delivery is not None:
-        run_id = str(delivery.attempt.run_id)
-        transaction.on_commit(partial(nudge, tasks.apply_delivery, delivery.pk, run_id))
+    answer, delivery_id = inbox.receive(token=token, headers=request.headers, body=body)
+    if delivery_id is not None:
+        transaction.on_commit(partial(nudge, tasks.apply_delivery, delivery_id))
     elif answer is inbox.Answer.KEYS_NEEDED and inbox.may_ask_for_keys():
         nudge(tasks.refresh_signing_keys)
     return HttpResponse(status=answer.value)

@@ -69,7 +69,7 @@ def deliver(sent: Run, key: Ed25519PrivateKey, client: Client) -> Deliver:
 
 
 def apply_all() -> None:
-    for delivery_id, _run_id in inbox.deliveries_to_apply():
+    for delivery_id in inbox.deliveries_to_apply():
         inbox.apply_delivery(delivery_id)
 
 
