@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from tests.bench.__main__ import MEASUREMENTS
 from tests.bench.control import drift
 from tests.bench.page import sections, write
 from tests.bench.report import Figure, Measured, ratios
@@ -56,11 +57,9 @@ def test_page_keeps_the_results_of_other_measurements(tmp_path: Path) -> None:
 
 @pytest.mark.processes
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", ["deliveries", "polls", "settling", "budget", "memory"])
+@pytest.mark.parametrize("name", MEASUREMENTS)
 def test_quick_measurement_prints_its_ratios(name: str) -> None:
     on_postgres = "sqlite" not in settings.DATABASES["default"]["ENGINE"]
-    if name in {"budget", "memory"} and not on_postgres:
-        pytest.skip("once is enough, and with Postgres there is more to go wrong")
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench", name, "--quick", "--tolerance", "100"],
         cwd=ROOT,
