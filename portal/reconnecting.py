@@ -1,15 +1,18 @@
-"""A connection to the broker that is tried again every few seconds, however long the broker was away.
+"""Connections to the broker: workers' are tried again every few seconds, however long it was away; senders' are not.
 
 Celery's own pauses grow to half a minute and cannot be set: after an outage work would go on so much
-later than it could. Knows nothing of the portal, because beat loads none of it.
+later than it could. Whoever sends a message in passing is a person who has clicked, or Lamina, and a sweep
+does without the message: they wait a second, once. Knows nothing of the portal, because beat loads none of it.
 """
 
 from typing import Any
 
 from celery.app.amqp import AMQP
+from kombu import pools
 from kombu.connection import Connection
 
 LONGEST_PAUSE_SECONDS = 4.0
+IN_PASSING = {"socket_connect_timeout": 1, "socket_timeout": 1, "max_retries": 0}
 
 
 class PatientConnection(Connection):
@@ -40,3 +43,12 @@ class Queues(AMQP):
     """Celery's queues over such connections."""
 
     Connection = PatientConnection
+    _producer_pool: Any = None  # Celery forgets it when a process forks
+
+    @property
+    def producer_pool(self) -> Any:
+        """Return the producers of `apply_async`, whose connections give up soon."""
+        if self._producer_pool is None:
+            self._producer_pool = pools.producers[self.app.connection_for_write(transport_options=IN_PASSING)]
+            self._producer_pool.limit = self.app.pool.limit
+        return self._producer_pool

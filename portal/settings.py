@@ -163,6 +163,8 @@ CACHES = {
         "BACKEND": "portal.workspaces.cache.ForgivingRedisCache",
         "LOCATION": redis_database(1),
         "KEY_PREFIX": "portal",
+        # Whoever waits here is a person, or Lamina: a Redis that hangs is done without (see workspaces.away).
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
     }
 }
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
@@ -179,10 +181,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 900,
     "unacked_restore_interval": 10,
     "unacked_restore_throttle": 1,
+    # Those of workers, which wait for work, and of beat; whoever sends in passing waits less (see reconnecting).
     "socket_connect_timeout": 2,
     "socket_timeout": 10,
-    # Whoever sends a message while the broker is away is a person or Lamina, and the sweep does without it:
-    # by default a click would wait six seconds.
     "max_retries": 1,
     "interval_start": 0,
     "interval_max": 0.2,

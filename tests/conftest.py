@@ -1,5 +1,6 @@
 """The cast: a workspace, its people, a stranger, staff, and Lamina as the stand-in plays it."""
 
+import socket
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,9 +15,24 @@ from portal.catalogue.models import PinnedApp
 from portal.catalogue.schemas import pin
 from portal.runs.models import Run
 from portal.runs.submit import submit
+from portal.workspaces import away
 from portal.workspaces.lamina import BUDGET_KEY, client_for
 from portal.workspaces.models import Membership, Role, User, Workspace
 from tests.factories import MembershipFactory, UserFactory, WorkspaceFactory
+
+
+@pytest.fixture(autouse=True)
+def redis_is_here() -> Iterator[None]:
+    """What a test knows of a Redis that is away ends with it."""
+    yield
+    away._asking = None
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0), backlog=16) as server:
+        yield server.getsockname()[1]
 
 
 @pytest.fixture

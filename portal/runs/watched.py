@@ -17,6 +17,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from portal.workspaces import away
+
 logger = logging.getLogger(__name__)
 
 PREFIX = settings.CACHES["default"]["KEY_PREFIX"]
@@ -71,10 +73,12 @@ _note, _look, _leave = (_redis.register_script(script) for script in (NOTE, LOOK
 
 def note(run_id: uuid.UUID, *, seconds: float) -> bool:
     """Note that somebody looks at a run; returns whether nobody is awake to stream it."""
+    if away.is_known():
+        return False
     try:
         return bool(_note(keys=[WATCHED, POST, ASKED], args=[str(run_id), round(seconds)]))
     except RedisError as error:
-        logger.warning("nobody can be told of an open page error=%s", error)
+        away.note(error)
         return False
 
 

@@ -1,6 +1,5 @@
 """Redis as a cache that may be away: what it cannot answer counts as not cached."""
 
-import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from django.core.cache.backends.redis import RedisCache
 from redis.exceptions import ConnectionError, TimeoutError
 
-logger = logging.getLogger(__name__)
+from portal.workspaces import away
 
 
 def _forgiving(name: str, fallback: Callable[..., Any]) -> Callable[..., Any]:
@@ -16,17 +15,18 @@ def _forgiving(name: str, fallback: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(method)
     def call(self: RedisCache, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return method(self, *args, **kwargs)
-        except (ConnectionError, TimeoutError) as error:
-            logger.warning("cache is away method=%s error=%s", name, error)
-            return fallback(*args, **kwargs)
+        if not away.is_known():
+            try:
+                return method(self, *args, **kwargs)
+            except (ConnectionError, TimeoutError) as error:
+                away.note(error)
+        return fallback(*args, **kwargs)
 
     return call
 
 
 class ForgivingRedisCache(RedisCache):
-    """Django's Redis cache, except that pages go on without it while Redis restarts."""
+    """Django's Redis cache, except that pages go on without it while Redis restarts or hangs."""
 
     get = _forgiving("get", lambda key, default=None, version=None: default)
     get_many = _forgiving("get_many", lambda keys, version=None: {})

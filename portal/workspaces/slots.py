@@ -15,6 +15,7 @@ from typing import Any, ParamSpec, overload
 
 from celery import current_task
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ def come_again() -> bool:
             queue=(request.delivery_info or {}).get("routing_key"),
             retry=False,
         )
-    except OperationalError as error:
+    except (OperationalError, RedisError) as error:
         logger.warning("broker is away task=%s error=%s", task.name, error)
         return False
     return True

@@ -4,10 +4,11 @@ import logging
 
 from celery import Task
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from lamina_integration import LaminaError
 from portal.celery import app as celery
-from portal.workspaces import credits
+from portal.workspaces import away, credits
 from portal.workspaces.models import Workspace
 from portal.workspaces.slots import in_slot
 
@@ -20,10 +21,13 @@ ALL_WITHIN_SECONDS = 300.0
 
 def nudge(task: Task, *args: object, queue: str | None = None, countdown: float | None = None) -> None:
     """Send a task if the broker is there; if not, a sweep finds the row a moment later."""
+    if away.is_known():
+        return
     try:
         task.apply_async(args=args, queue=queue, countdown=countdown, retry=False)
-    except OperationalError as error:
-        logger.warning("broker is away task=%s error=%s", task.name, error)
+    except (OperationalError, RedisError) as error:
+        # Kombu has a name of its own for what happens while it connects, and Redis' for what happens later.
+        away.note(error)
 
 
 @celery.task

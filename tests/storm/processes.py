@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -96,6 +96,18 @@ class Company:
             service = self.services[name]
             service.wanted = comes_back
             self._end(service, signal.SIGKILL)
+
+    @contextlib.contextmanager
+    def hanging(self, name: str) -> Iterator[None]:
+        """Have a service's first process stand still for as long as the block runs: it listens, and never answers."""
+        process = self.services[name].process
+        if process is None:
+            raise StageError(f"{name} does not run")
+        process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGCONT)
 
     def stop(self, name: str, *, seconds: float = 10) -> None:
         """Ask a service to end, and see to it that it does."""

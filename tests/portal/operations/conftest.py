@@ -1,6 +1,5 @@
-"""A portal at work: every lane shows signs of life, Lamina has answered; and ports that never answer."""
+"""A portal at work: every lane shows signs of life, Lamina has answered."""
 
-import socket
 import threading
 from collections.abc import Iterator
 
@@ -30,10 +29,3 @@ def portal_at_work(transactional_db: None, lanes_at_work: None) -> Iterator[Work
         if thread.name.startswith("probe-"):
             thread.join(timeout=10)
     health._going.clear()
-
-
-@pytest.fixture
-def silent_port() -> Iterator[int]:
-    """A port that takes connections and never says a word."""
-    with socket.create_server(("127.0.0.1", 0), backlog=16) as server:
-        yield server.getsockname()[1]

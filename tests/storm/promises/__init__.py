@@ -39,7 +39,7 @@ PROMISES = {
         ),
         Promise(
             name="R3",
-            words="a broker restart is survived",
+            words="a broker that restarts or hangs is survived",
             play=broker.restart_under_load,
         ),
         Promise(
