@@ -198,7 +198,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 # The lanes of the workers: what a person waits for, what needs nothing but our own rows and so never waits
-# behind a Lamina that hangs, copies of large files, and everything else. Runs of batches are sent to `batch`.
+# behind a Lamina that hangs, copies of large files, changes in words, and everything else. Runs of batches are sent to `batch`.
 CELERY_TASK_ROUTES = {
     "portal.runs.tasks.send_run": {"queue": "interactive"},
     "portal.runs.tasks.cancel_run": {"queue": "interactive"},
@@ -206,11 +206,11 @@ CELERY_TASK_ROUTES = {
     "portal.runs.tasks.sweep": {"queue": "inbox"},
     "portal.runs.tasks.apply_delivery": {"queue": "inbox"},
     "portal.runs.tasks.copy_output": {"queue": "media"},
-    # Takes minutes, like copies of large files, and must not hold up what is quick.
-    "portal.runs.tasks.send_refinement": {"queue": "media"},
+    # Takes as long as Lamina works on it, up to ten minutes: in a lane of its own it holds up nothing else.
+    "portal.runs.tasks.send_refinement": {"queue": "refinement"},
     "portal.*": {"queue": "tracking"},
 }
-LANES = ("interactive", "inbox", "tracking", "batch", "media")
+LANES = ("interactive", "inbox", "tracking", "batch", "media", "refinement")
 # Sweeps only: each looks in the database for rows that should have moved and nudges them, so an empty
 # queue costs one interval and never any work. A sweep that waited too long gives way to the next; the
 # minute more is for clocks that differ, as a worker whose clock is ahead would drop every one of them.

@@ -21,6 +21,7 @@ from portal.demo.kept import Kept
 from portal.demo.options import read_options
 from portal.demo.services import environment, services
 from portal.settings import LANES
+from portal.workspaces.slots import PLACES
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -111,6 +112,13 @@ def test_every_queue_has_its_worker_in_compose_and_in_the_demo(tmp_path: Path) -
         assert OURS[name]["environment"]["LANE"] == queue
     demo = services(read_options({"DATA": str(tmp_path)}), a_kept())["worker"].command
     assert set(demo[demo.index("-Q") + 1].split(",")) == set(queues.values())
+
+
+def test_worker_of_refinements_has_a_thread_for_its_sign_of_life() -> None:
+    """Each refinement waits for Lamina for up to ten minutes; beat's heartbeat in the same lane must not."""
+    words = shlex.split(OURS["worker-refinement"]["command"])
+    assert words[words.index("--pool") + 1] == "threads"
+    assert int(words[words.index("--concurrency") + 1]) > PLACES["long"]
 
 
 def test_redis_of_compose_and_the_embedded_one_keep_and_never_evict(tmp_path: Path) -> None:

@@ -88,8 +88,8 @@ def services(options: Options, kept: Kept) -> dict[str, Service]:
             name="worker",
             command=[
                 *(python, "-m", "celery", "-A", "portal", "worker", "-n", "portal@%h", "-l", "INFO"),
-                *("--pool", "threads", "--concurrency", "18"),
-                *("-Q", "interactive,inbox,tracking,batch,media", "--without-gossip", "--without-mingle"),
+                *("--pool", "threads", "--concurrency", "20"),
+                *("-Q", "interactive,inbox,tracking,batch,media,refinement", "--without-gossip", "--without-mingle"),
             ],
             answers=lambda: is_worker_listening(embedded.socket_path(data)),
             stop_within_seconds=8,

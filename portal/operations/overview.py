@@ -12,6 +12,7 @@ from portal.operations.broker import BrokerState
 from portal.operations.figures import Figures, age
 from portal.operations.waiting import MOST_REASONS, Reason, age_of, reasons_by_lane
 from portal.runs.models import Move, Run
+from portal.runs.refinements import Refinement, RefinementState
 from portal.runs.states import Status
 from portal.runs.usual import usual_ranges
 from portal.runs.words import RunScreen
@@ -66,6 +67,7 @@ def lanes(found: Figures, broker: BrokerState | None) -> list[LaneRow]:
             Waiting(_("runs to ask about once more"), *_to_ask_about()),
         ],
         "media": [Waiting(_("outputs to copy"), found.copies_waiting, found.oldest_copy_seconds)],
+        "refinement": [Waiting(_("changes to ask for"), *_to_refine())],
     }
     return [
         LaneRow(
@@ -106,6 +108,12 @@ def runs_to_look_at() -> list[RunRow]:
             why = known if screen.usual else _("Lamina took it more than a quarter of an hour ago.")
             rows.append(RunRow(run, run.get_status_display(), "warn", why, going))
     return sorted(rows, key=lambda row: row.run.created_at)[:SHOWN]
+
+
+def _to_refine() -> tuple[int, float | None]:
+    waiting = Refinement.objects.filter(state=RefinementState.WAITING)
+    found = waiting.aggregate(n=Count("pk"), first=Min("asked_at"))
+    return found["n"], age(found["first"], timezone.now())
 
 
 def _to_ask_about() -> tuple[int, float | None]:

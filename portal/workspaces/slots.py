@@ -4,6 +4,8 @@ A worker of threads serves every queue, and a Lamina that hangs would soon have 
 while deliveries that need nothing but the database wait behind them. So each kind of call out has so
 many places in a process. A task that finds none gives its thread back and comes again a moment later,
 a few times; after that its row is found by a sweep. Processes that do one thing at a time never meet this.
+The worker of refinements is one of threads for the same reason: it has more of them than places, so that
+its sign of life never waits for ten minutes behind Lamina.
 """
 
 import logging
@@ -22,7 +24,7 @@ logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 
 # Together with the two tasks there is only one of (tracking, watching) less than a demo worker's threads.
-PLACES = {"interactive": 4, "batch": 2, "media": 3, "long": 2, "background": 2}
+PLACES = {"interactive": 4, "batch": 2, "media": 3, "long": 4, "background": 2}
 COMES_AGAIN = 3
 _free = {kind: BoundedSemaphore(places) for kind, places in PLACES.items()}
 

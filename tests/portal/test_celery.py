@@ -20,6 +20,7 @@ NOBODY = "redis://127.0.0.1:1/0"
         ("portal.runs.tasks.cancel_run", "interactive"),
         ("portal.runs.tasks.send_batch_run", "batch"),
         ("portal.runs.tasks.copy_output", "media"),
+        ("portal.runs.tasks.send_refinement", "refinement"),
         ("portal.runs.tasks.apply_delivery", "inbox"),
         ("portal.runs.tasks.sweep", "inbox"),
         ("portal.catalogue.tasks.refresh_app", "tracking"),

@@ -278,6 +278,7 @@ def test_overview_says_what_waits_in_each_lane_why_and_for_how_long(
     for _ in range(3):
         run_of(member, held.pin, lane="batch")
     run_of(member, held.pin, lane="batch", held_up="Staff have stopped <spending>.")
+    held.refinements.create(words="Warmer", asked_at=timezone.now() - timedelta(minutes=4))
     page = " ".join(desk.get("/staff/").content.decode().split())
     interactive, batch = page.split("<strong>interactive</strong>")[1].split("<strong>batch</strong>")
     assert "runs to send: 1 " in interactive
@@ -286,6 +287,9 @@ def test_overview_says_what_waits_in_each_lane_why_and_for_how_long(
     assert "runs to send: 4 " in batch
     assert "3 × Its turn has not come yet." in batch
     assert "1 × Staff have stopped &lt;spending&gt;." in batch
+    refinement = page.split("<strong>refinement</strong>")[1]
+    assert "changes to ask for: 1 " in refinement
+    assert "the first for 4 min" in refinement
 
 
 def test_overview_says_how_calls_to_lamina_are_held_back(desk: Client, held: Run, lanes_at_work: None) -> None:
