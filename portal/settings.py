@@ -198,7 +198,8 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 # The lanes of the workers: what a person waits for, what needs nothing but our own rows and so never waits
-# behind a Lamina that hangs, copies of large files, changes in words, and everything else. Runs of batches are sent to `batch`.
+# behind a Lamina that hangs, copies of large files, changes in words, and everything else. Runs of batches are
+# sent to `batch`.
 CELERY_TASK_ROUTES = {
     "portal.runs.tasks.send_run": {"queue": "interactive"},
     "portal.runs.tasks.cancel_run": {"queue": "interactive"},

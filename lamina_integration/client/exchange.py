@@ -121,7 +121,7 @@ def is_worth_retrying(error: Exception) -> bool:
 def log_answer(call: Call[Any], answer: Answer, *, run_id: str | None, milliseconds: float) -> None:
     """Write the one line an answered request leaves."""
     logger.info(
-        "lamina %s %s %d %d ms request_id=%s run_id=%s",
+        "lamina %s %s %d %d ms lamina_request=%s lamina_run=%s",
         call.method,
         call.path,
         answer.status_code,
@@ -134,5 +134,10 @@ def log_answer(call: Call[Any], answer: Answer, *, run_id: str | None, milliseco
 def log_failure(call: Call[Any], error: LaminaError, *, milliseconds: float) -> None:
     """Write the one line an unanswered request leaves."""
     logger.warning(
-        "lamina %s %s unanswered %d ms run_id=%s: %s", call.method, call.path, milliseconds, call.run_id or "-", error
+        "lamina %s %s unanswered %d ms lamina_run=%s: %s",
+        call.method,
+        call.path,
+        milliseconds,
+        call.run_id or "-",
+        error,
     )

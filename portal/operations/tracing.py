@@ -3,7 +3,7 @@
 Production writes a JSON object a line, development plain lines. Lines are events with ids: whatever
 looks like a key, a token in an Authorization header or a callback address is taken out before it is
 written, because a library's message may hold one. Imported by the logging configuration, before
-Django is ready: nothing of ours may be imported here.
+Django is ready: nothing of ours may be imported here but the ids.
 """
 
 import json
@@ -11,25 +11,28 @@ import logging
 import re
 import uuid
 from collections.abc import Callable
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
 from celery.signals import before_task_publish, task_postrun, task_prerun
 from django.http import HttpRequest, HttpResponseBase
 
+from portal import trace
+
 HEADER = "X-Request-Id"
 TASK_HEADER = "portal_request_id"
 GIVEN_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
-RUN = re.compile(r"\brun=(R-[0-9A-Z]{4}-[0-9A-Z]{4})\b")
+# What a message names itself, as a field of its own in JSON.
+FIELDS = {
+    "run": re.compile(r"\brun=(R-[0-9A-Z]{4}-[0-9A-Z]{4})\b"),
+    "lamina_request": re.compile(r"\blamina_request=(\w[\w.-]{0,99})"),
+}
 SECRETS = [
     (re.compile(r"\blma_\w+"), "lma_…"),
     (re.compile(r"(?i)\bbearer\s+[^\s'\",]+"), "Bearer …"),
     (re.compile(r"/hooks/lamina/[^/\s'\"]+"), "/hooks/lamina/…"),
     (re.compile(r"(\w+://[^\s:/@]*):[^\s@/]+@"), r"\1:…@"),
 ]
-
-_ids: ContextVar[dict[str, str]] = ContextVar("ids")
 
 
 def request_id_middleware(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Any:
@@ -39,11 +42,11 @@ def request_id_middleware(get_response: Callable[[HttpRequest], HttpResponseBase
         given = request.headers.get(HEADER, "")
         own = given if GIVEN_ID.fullmatch(given) else uuid.uuid4().hex
         request.request_id = own  # type: ignore[attr-defined]
-        token = _ids.set({"request_id": own})
+        token = trace.begin({"request_id": own})
         try:
             response = get_response(request)
         finally:
-            _ids.reset(token)
+            trace.end(token)
         response[HEADER] = own
         return response
 
@@ -59,21 +62,21 @@ def connect() -> None:
 
 def hand_on(headers: dict[str, Any] | None = None, **_others: Any) -> None:
     """Put the id of what is going on into a task that leaves."""
-    if headers is not None and (own := _ids.get({}).get("request_id")):
+    if headers is not None and (own := trace.request_id()):
         headers[TASK_HEADER] = own
 
 
 def take_up(task_id: str = "", task: Any = None, **_others: Any) -> None:
     """Let the lines of a task carry its own id, and that of the request it came from."""
-    ids = {"task_id": task_id, "task": task.name if task else ""}
+    own = {"task_id": task_id, "task": task.name if task else ""}
     if came_from := getattr(task.request, TASK_HEADER, None) if task else None:
-        ids["request_id"] = str(came_from)
-    _ids.set(ids)
+        own["request_id"] = str(came_from)
+    trace.begin(own)
 
 
 def put_down(**_others: Any) -> None:
     """Forget the task that has ended."""
-    _ids.set({})
+    trace.begin({})
 
 
 def without_secrets(text: str) -> str:
@@ -85,9 +88,9 @@ def without_secrets(text: str) -> str:
 
 def ids_of(record: logging.LogRecord) -> dict[str, str]:
     """Return the ids a line belongs to; what Django says after a request was answered names the request."""
-    ids = dict(_ids.get({}))
+    known = dict(trace.current())
     asked = getattr(getattr(record, "request", None), "request_id", None)
-    return {"request_id": str(asked), **ids} if asked else ids
+    return {"request_id": str(asked), **known} if asked else known
 
 
 class JsonFormatter(logging.Formatter):
@@ -103,8 +106,7 @@ class JsonFormatter(logging.Formatter):
             "message": message,
             **ids_of(record),
         }
-        if run := RUN.search(message):
-            line["run"] = run[1]
+        line |= {name: named[1] for name, pattern in FIELDS.items() if (named := pattern.search(message))}
         if record.exc_info:
             line["traceback"] = without_secrets(self.formatException(record.exc_info))
         return json.dumps(line)
@@ -116,5 +118,6 @@ class LineFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, and the traceback below it."""
         text, newline, rest = super().format(record).partition("\n")
-        ids = "".join(f" {name}={value}" for name, value in ids_of(record).items() if name != "task")
-        return without_secrets(text + ids + newline + rest)
+        known = ids_of(record).items()
+        told = "".join(f" {name}={value}" for name, value in known if name != "task" and f"{name}={value}" not in text)
+        return without_secrets(text + told + newline + rest)

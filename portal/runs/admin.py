@@ -78,7 +78,15 @@ class RunAdmin(WithLaminaId, SettleActions, ReadOnlyAdmin):
     list_display = ["reference", "status", "workspace", "app", "created_by", "created_at", "lamina_id_text"]
     list_filter = ["status", "workspace", "created_at"]
     list_select_related = ["workspace", "app", "created_by"]
-    search_fields = ["reference", "lamina_run_id", "=id", "workspace__name", "created_by__email", "app__name"]
+    search_fields = [
+        "reference",
+        "lamina_run_id",
+        "=id",
+        "=request_id",
+        "workspace__name",
+        "created_by__email",
+        "app__name",
+    ]
     date_hierarchy = "created_at"
     inlines = [MoveInline, AttemptInline, RefinementInline, OutputInline]
     actions = ["look_now", "copy_again", "join_run", "send_once_more", "give_up"]

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import models, transaction
 from django.utils import timezone
 
+from portal import trace
 from portal.media.copies import CopyFailed, keep_copy
 from portal.runs.leases import LEASE_SECONDS, renewed
 from portal.runs.models import Output
@@ -41,7 +42,7 @@ def copy_output(output_id: int) -> None:
         return
     output = Output.objects.select_related("run__workspace", "run__created_by").get(pk=output_id)
     try:
-        with renewed(partial(renew, output_id)):
+        with trace.about(output.run), renewed(partial(renew, output_id)):
             media = keep_copy(
                 workspace=output.run.workspace,
                 user=output.run.created_by,

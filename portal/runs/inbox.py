@@ -7,6 +7,7 @@ waits for our answer. Contract: Lamina's webhook headers and signature, which ar
 import logging
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 
@@ -24,6 +25,7 @@ from lamina_integration import (
     SigningKey,
 )
 from lamina_integration.webhooks import REQUEST_ID_HEADER, VerifiedDelivery, check_headers, read_run, verify
+from portal import trace
 from portal.runs import models as rows
 from portal.runs import rejections, rounds, track
 from portal.runs.models import Delivery, Verdict
@@ -46,17 +48,27 @@ KEYS = "signing-keys"
 KEYS_CACHE_SECONDS = 30
 GIVE_UP_AFTER_TRIES = 8
 
-
 STORE = """
 insert into runs_delivery
   (attempt_id, digest, verdict, lamina_run_id, signed_at, received_at, body, next_at, repeats, tries, error)
 select id, %s, %s, %s, %s, %s, %s, %s, 0, 0, '' from runs_attempt where token = %s
 on conflict (digest) do update set repeats = runs_delivery.repeats + 1
-returning id, repeats, (
-  select reference from runs_run join runs_attempt on runs_attempt.run_id = runs_run.id
-  where runs_attempt.id = runs_delivery.attempt_id
-)
+returning
+  id,
+  repeats,
+  (select reference from runs_run where id = (select run_id from runs_attempt where token = %s)),
+  (select request_id from runs_run where id = (select run_id from runs_attempt where token = %s))
 """
+
+
+@dataclass(slots=True)
+class Stored:
+    """A delivery's row and how often it had come before, with its run's names for the log."""
+
+    delivery_id: int
+    repeats: int
+    reference: str
+    request_id: str
 
 
 class Answer(Enum):
@@ -95,14 +107,14 @@ def receive(*, token: str, headers: Mapping[str, str], body: bytes) -> tuple[Ans
     except DeliveryMalformed as error:
         logger.info("delivery refused lamina_run=%s reason=%s", headers.get(REQUEST_ID_HEADER, "")[:100], error)
         return _refused(Answer.MALFORMED, Reason.MALFORMED)
-    row = _store(token, verified, verdict, body)
-    if row is None:
+    stored = _store(token, verified, verdict, body)
+    if stored is None:
         return _refused(Answer.UNKNOWN, Reason.UNKNOWN_ADDRESS)
-    delivery_id, repeats, reference = row
-    if repeats:
+    if stored.repeats:
         return Answer.REPEATED, None
-    logger.info("delivery stored run=%s delivery=%d verdict=%s", reference, delivery_id, verdict)
-    return Answer.STORED, delivery_id
+    with trace.about(stored):
+        logger.info("delivery stored run=%s delivery=%d verdict=%s", stored.reference, stored.delivery_id, verdict)
+    return Answer.STORED, stored.delivery_id
 
 
 def _refused(answer: Answer, reason: Reason) -> tuple[Answer, None]:
@@ -110,20 +122,20 @@ def _refused(answer: Answer, reason: Reason) -> tuple[Answer, None]:
     return answer, None
 
 
-def _store(token: str, verified: VerifiedDelivery, verdict: Verdict, body: bytes) -> tuple[int, int, str] | None:
-    """Store what came to an attempt's address; return the row's number, its repeats and the run's reference.
+def _store(token: str, verified: VerifiedDelivery, verdict: Verdict, body: bytes) -> Stored | None:
+    """Store what came to an attempt's address; None: we never gave such an address.
 
-    None: we never gave such an address. One statement, and alone a transaction of its own: hundreds of
-    these may come in a second, and building a look-up and an insert took longer than verifying.
+    One statement, and alone a transaction of its own: hundreds of these may come in a second, and
+    building a look-up and an insert took longer than verifying.
     """
     now, adapt = timezone.now(), connection.ops.adapt_datetimefield_value
     signed_at = datetime.fromtimestamp(min(verified.timestamp, FAR_FUTURE), tz=UTC)
     text = body.decode("utf-8", "replace").replace("\x00", "")
     values = (verified.digest, verdict.value, verified.run.run_id[:100], adapt(signed_at), adapt(now), text, adapt(now))
     with connection.cursor() as cursor:
-        cursor.execute(STORE, (*values, token))
-        row: tuple[int, int, str] | None = cursor.fetchone()
-    return row
+        cursor.execute(STORE, (*values, token, token, token))
+        row = cursor.fetchone()
+    return Stored(*row) if row else None
 
 
 def known_keys() -> list[SigningKey]:
@@ -194,11 +206,13 @@ def apply_delivery(delivery_id: int) -> uuid.UUID:
     Delivery.objects.filter(pk=delivery_id).update(
         tries=models.F("tries") + 1, next_at=timezone.now() + timedelta(seconds=2 ** min(delivery.tries + 2, 8))
     )
-    if delivery.verdict == Verdict.STALE:
-        rounds.want_details(run_id)
-    else:
-        track.adopt(run_id, read_run(delivery.body), told_by=Teller.DELIVERY)
-    Delivery.objects.filter(pk=delivery_id).update(applied_at=timezone.now(), error="")
+    with trace.about(delivery.attempt.run):
+        if delivery.verdict == Verdict.STALE:
+            rounds.want_details(run_id)
+        else:
+            track.adopt(run_id, read_run(delivery.body), told_by=Teller.DELIVERY)
+        Delivery.objects.filter(pk=delivery_id).update(applied_at=timezone.now(), error="")
+        logger.info("delivery applied run=%s delivery=%d", delivery.attempt.run.reference, delivery_id)
     return run_id
 
 

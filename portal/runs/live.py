@@ -27,6 +27,7 @@ from lamina_integration import (
     Lane,
     RemoteRun,
 )
+from portal import trace
 from portal.runs import track, watched
 from portal.runs.models import Run
 from portal.runs.states import Teller
@@ -105,7 +106,8 @@ class _Shift:
         room = MOST_STREAMS - len(self._streams)
         if free and room > 0:
             for run in await self._aside(_at_lamina, free, room):
-                stream = asyncio.create_task(self._stream(run))
+                with trace.about(run):  # a task keeps what was so when it began
+                    stream = asyncio.create_task(self._stream(run))
                 self._streams[run.pk] = stream
 
     async def _stream(self, run: Run) -> None:

@@ -101,6 +101,9 @@ class Run(models.Model):
     resends = models.PositiveSmallIntegerField(
         default=0, help_text=_("How often it went back to waiting after an attempt that Lamina certainly never got.")
     )
+    request_id = models.CharField(
+        max_length=64, blank=True, help_text=_("Of the request that made it: log lines about it carry this.")
+    )
     held_up = models.TextField(blank=True, help_text=_("What keeps it from being sent, in words; empty: its turn."))
     checked_at = models.DateTimeField(null=True, help_text=_("When Lamina last told us its details."))
     refinement = models.ForeignKey(

@@ -30,6 +30,7 @@ from lamina_integration import (
     RemoteRun,
 )
 from lamina_integration.wire import Refinement as LaminaRefinement
+from portal import trace
 from portal.runs import costs
 from portal.runs.leases import LEASE_SECONDS, renewed
 from portal.runs.models import Output, OutputStatus, Run
@@ -116,7 +117,7 @@ def send(refinement_id: int) -> None:
     refinement = claim(refinement_id)
     if refinement is None:
         return
-    with renewed(partial(_renew, refinement_id)):
+    with trace.about(refinement.run), renewed(partial(_renew, refinement_id)):
         answer = _call(refinement)
     if answer is not None:
         take(refinement, answer)
@@ -340,7 +341,7 @@ def settle_unconfirmed() -> list[uuid.UUID]:
         pause = timedelta(seconds=ASK_AGAIN_SECONDS)
         Refinement.objects.filter(pk=refinement.pk).update(next_at=timezone.now() + pause)
         try:
-            with client_for(refinement.run.workspace, lane=Lane.TRACKING) as client:
+            with trace.about(refinement.run), client_for(refinement.run.workspace, lane=Lane.TRACKING) as client:
                 remote = client.runs.get(refinement.run.lamina_run_id or "")
         except LaminaError as error:
             logger.warning("refinement not asked after run=%s error=%s", refinement.run.reference, error)

@@ -26,6 +26,7 @@ from lamina_integration import (
     RemoteRun,
     RunSummary,
 )
+from portal import trace
 from portal.runs import track, watched
 from portal.runs.made import Found, matched
 from portal.runs.models import Run
@@ -243,7 +244,8 @@ def _details_of(runs: list[Run], client: LaminaClient, told: list[uuid.UUID]) ->
 def asked(run: Run, client: LaminaClient) -> bool:
     """Ask about one run and return whether Lamina told; what goes wrong with it never keeps the others waiting."""
     try:
-        track.ask(run, client)
+        with trace.about(run):
+            track.ask(run, client)
     except (LaminaBudgetSpent, LaminaRateLimited):
         raise
     except LaminaNotFound:

@@ -32,6 +32,7 @@ from lamina_integration import (
     RemoteRun,
     inputs,
 )
+from portal import trace
 from portal.catalogue.forms import OUTPUTS, STAND_IN_LINK, output_labels, with_links
 from portal.catalogue.models import PinnedApp, SchemaVersion
 from portal.catalogue.schemas import checked, schema_of
@@ -86,6 +87,7 @@ def submit(
         outputs_wanted=outputs_wanted,
         retry_of=retry_of,
         lane=lane,
+        request_id=trace.request_id(),
         # Nobody nudges a row of a batch: the sweep hands them out, a few at a time.
         next_at=now + timedelta(seconds=NUDGE_GRACE_SECONDS if lane == RunLane.INTERACTIVE else 0),
     )
@@ -103,6 +105,7 @@ def submit(
             retry_of.move(Status.CANCELLED, told_by=Teller.PERSON, why=_("Mended and sent as %s.") % run.reference)
         # Last, because it locks the month for everybody until the commit.
         costs.hold(run, outputs=len(app.outputs))
+    logger.info("run submitted run=%s lane=%s", run.reference, run.lane)
     return run
 
 
@@ -120,10 +123,11 @@ def send(run_id: uuid.UUID) -> None:
     attempt = claim(run_id)
     if attempt is None:
         return
-    with renewed(partial(renew, attempt)):
-        started = _call(attempt)
-    if started is not None:
-        accept(attempt, started)
+    with trace.about(attempt.run):
+        with renewed(partial(renew, attempt)):
+            started = _call(attempt)
+        if started is not None:
+            accept(attempt, started)
 
 
 def _call(attempt: Attempt) -> RemoteRun | None:
@@ -319,7 +323,7 @@ def wait_for_credits(attempt: Attempt, error: LaminaInsufficientCredits) -> None
         note_refusal(attempt.run.workspace)
         again = timezone.now() + TRY_EVERY
         attempt.run.wait_again(told_by=Teller.WORKER, why=why, held_up=why, next_at=again, not_before=again)
-    logger.warning("run waits for credits run=%s request=%s", attempt.run.reference, error.request_id)
+    logger.warning("run waits for credits run=%s lamina_request=%s", attempt.run.reference, error.request_id)
 
 
 def refuse(attempt: Attempt, problems: tuple[InputProblem, ...]) -> None:
@@ -357,7 +361,7 @@ def fail(attempt: Attempt, error: LaminaResponseError) -> None:
         attempt.run.move(
             Status.FAILED, told_by=Teller.WORKER, why=str(error)[:500], error=str(error)[:2000], error_code=code
         )
-    logger.warning("run refused run=%s code=%s request=%s", attempt.run.reference, error.code, error.request_id)
+    logger.warning("run refused run=%s code=%s lamina_request=%s", attempt.run.reference, error.code, error.request_id)
 
 
 def give_up(attempt: Attempt) -> None:
@@ -388,6 +392,8 @@ def cancel(run: Run) -> None:
         if run.status in {Status.WAITING, Status.NEEDS_ATTENTION}:
             run.move(Status.CANCELLED, told_by=Teller.PERSON, why=_("Cancelled before it was sent."))
         run.touch()
+    with trace.about(run):
+        logger.info("cancel asked for run=%s status=%s", run.reference, run.status)
 
 
 def cancel_at_lamina(run_id: uuid.UUID) -> None:
@@ -395,7 +401,7 @@ def cancel_at_lamina(run_id: uuid.UUID) -> None:
     run = Run.objects.select_related("workspace").get(pk=run_id)
     if run.is_final or not run.lamina_run_id:
         return
-    with client_for(run.workspace, lane=Lane.INTERACTIVE) as client:
+    with trace.about(run), client_for(run.workspace, lane=Lane.INTERACTIVE) as client:
         answer = client.runs.cancel(run.lamina_run_id)
         changes: dict[str, Any] = {"cancel_answer": answer[:50]}
         if answer == NOT_CANCELLABLE:

@@ -483,7 +483,7 @@ def test_log_line_has_ids_and_timing_but_no_secret(caplog: pytest.LogCaptureFixt
     lines = [record.getMessage() for record in caplog.records if record.name == "lamina_integration.client"]
     assert len(lines) == 1
     assert lines[0].startswith("lamina POST /v1/apps/a1/runs 202 ")
-    assert "request_id=q7 run_id=r1" in lines[0]
+    assert "lamina_request=q7 lamina_run=r1" in lines[0]
     for secret in (KEY, "secret-token", "private words"):
         assert secret not in caplog.text
 

@@ -5,7 +5,8 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,9 +14,14 @@ from celery.contrib.testing.worker import start_worker
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory
 
+from lamina_integration.sandbox import Sandbox
+from portal.catalogue.models import PinnedApp
 from portal.celery import app
 from portal.operations import tracing
 from portal.operations.tasks import beat_heart
+from portal.runs import tasks
+from portal.runs.models import Delivery, Run
+from portal.workspaces.models import User
 from tests.test_settings import PRODUCTION, manage
 
 logger = logging.getLogger("portal.test")
@@ -93,6 +99,58 @@ def test_task_carries_the_id_of_the_request_that_nudged_it(lines: io.StringIO) -
     assert told(), lines.getvalue()
     assert told()[0]["request_id"] == response["X-Request-Id"]
     assert told()[0]["task_id"]
+
+
+def test_one_id_leads_from_the_click_to_the_applied_delivery(
+    lines: io.StringIO,
+    poster: PinnedApp,
+    creator: User,
+    as_user: Callable[[User], Client],
+    lamina: Sandbox,
+    settings: Any,
+) -> None:
+    """No message of the click arrives: the sweep sends the run, and the delivery is a request with an id of its own."""
+    settings.PORTAL_PUBLIC_URL = "http://testserver"
+    lamina.set(manual=True, webhooks=False)
+    form = {"p0": "A mug", "token": str(uuid.uuid4()), "schema": poster.app.schema_id, "outputs": ["0", "1"]}
+    clicked = as_user(creator).post(f"/w/demo/create/{poster.pk}/", form, headers={"X-Request-Id": "the-click"})
+    assert clicked.status_code == 302, clicked.content.decode()
+    run = Run.objects.get()
+    tasks.send_run.apply(args=[str(run.pk)])
+    run.refresh_from_db()
+    lamina.complete(run.lamina_run_id)
+    headers, body = lamina.delivery(run.lamina_run_id)
+    address = f"/hooks/lamina/{run.attempts.get().token}/"
+    tasks.refresh_signing_keys.apply()
+    told = Client().post(
+        address, body, content_type="application/json", headers={**headers, "X-Request-Id": "the-delivery"}
+    )
+    assert told.status_code == 200
+    tasks.apply_delivery.apply(args=[Delivery.objects.get().pk, str(run.pk)])
+
+    written = read(lines)
+    by_id = [line for line in written if line.get("request_id") == "the-click"]
+    steps = ["run submitted", "lamina POST", "run accepted", "delivery stored", "delivery applied"]
+    found = [line for step in steps for line in by_id if line["message"].startswith(step)]
+    assert [line["message"].split(" run=")[0].split(" /")[0] for line in found] == steps
+    assert found == sorted(found, key=lambda line: line["at"])
+    assert {line["run"] for line in found} == {run.reference}
+    assert [line for line in written if line.get("run") == run.reference and line not in by_id] == []
+    submitted, called, accepted, stored, applied = found
+    assert called["lamina_request"]
+    assert called["task"] == accepted["task"] == "portal.runs.tasks.send_run"
+    assert stored["via_request_id"] == "the-delivery"
+    assert applied["task"] == "portal.runs.tasks.apply_delivery"
+    assert "via_request_id" not in submitted | called
+
+
+def test_cancel_is_told_under_the_run_s_id_and_its_own(
+    lines: io.StringIO, run: Run, creator: User, as_user: Callable[[User], Client]
+) -> None:
+    Run.objects.filter(pk=run.pk).update(request_id="the-click")
+    as_user(creator).post(f"{run.get_absolute_url()}cancel/", headers={"X-Request-Id": "the-cancel"})
+    told = next(line for line in read(lines) if line["message"].startswith("cancel asked for"))
+    assert (told["run"], told["request_id"], told["via_request_id"]) == (run.reference, "the-click", "the-cancel")
 
 
 def test_task_forgets_its_ids_when_it_has_ended() -> None:
