@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from portal.runs.watched import STREAMED, WATCHED
-from portal.workspaces.lamina import BUDGET_KEY
+from portal.workspaces.lamina import ANSWERED_KEY, BUDGET_KEY
 
 PATIENCE_SECONDS = 1
 WORKED_KEY = f"{settings.CACHES['default']['KEY_PREFIX']}:worked"
@@ -22,13 +22,14 @@ WORKED_KEY = f"{settings.CACHES['default']['KEY_PREFIX']}:worked"
 
 @dataclass(frozen=True, slots=True)
 class BrokerState:
-    """What Redis knows of the workers: ages in seconds, None where there is no sign of life at all."""
+    """What Redis knows of the workers and of Lamina: ages in seconds, None where there is no sign of life at all."""
 
     queued: dict[str, int]
     idle_seconds: dict[str, float | None]
     budget_ahead_seconds: float
     budget_held_seconds: float
     away_seconds: float | None
+    answered_seconds: float | None
     watched: int
     streamed: int
 
@@ -61,13 +62,14 @@ def broker_state() -> BrokerState:
         pipeline.hgetall(WORKED_KEY)
         # Fields of the budget's own scripts, in microseconds of Redis' clock.
         pipeline.hmget(BUDGET_KEY, "arrival", "held", "away", "trial")
+        pipeline.get(ANSWERED_KEY)
         pipeline.zcount(WATCHED, int(time.time()), "+inf")
         pipeline.scard(STREAMED)
         pipeline.time()
         for names in lists.values():
             for name in names:
                 pipeline.llen(name)
-        worked, (arrival, held, away, trial), watched, streamed, clock, *lengths = pipeline.execute()
+        worked, (arrival, held, away, trial), answered, watched, streamed, clock, *lengths = pipeline.execute()
     now, redis_now = time.time(), clock[0] + clock[1] / 1_000_000
     counts = iter(lengths)
     seen = {lane.decode(): float(at) for lane, at in worked.items()}
@@ -78,6 +80,7 @@ def broker_state() -> BrokerState:
         budget_held_seconds=max(float(held or 0) / 1_000_000 - redis_now, 0.0),
         # While somebody tries, everybody waits for what comes of it, and for no longer than for a trial.
         away_seconds=None if away is None else max(float(max(away, trial or b"0", key=float)) / 1e6 - redis_now, 0.0),
+        answered_seconds=None if answered is None else max(now - float(answered), 0.0),
         watched=watched,
         streamed=streamed,
     )

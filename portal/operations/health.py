@@ -2,7 +2,7 @@
 
 A probe runs in a thread of its own, because a dependency that hangs hangs whoever asks it. One that
 still hangs from an earlier question is not asked again, so that threads do not pile up. Lamina is
-never asked: rows say when it last answered.
+never asked: workers note when it last answered, and rows tell roughly where Redis was emptied.
 """
 
 import logging
@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 PATIENCE_SECONDS = 1.5
 WORKER_SILENT_SECONDS = 45  # with beat's 15 a worker that is stuck is noticed within a minute
 LAMINA_SILENT_SECONDS = 1500  # it is asked for credits and schemas every 600, whatever else happens
+LAMINA_AWAY_SECONDS = 60  # while calls are held back because one after the other had no answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def look() -> Health:
             "database": Finding(answers["database"][0]),
             "broker": Finding(answers["broker"][0]),
             "worker": worker_finding(broker),
-            "lamina": lamina_finding(*answers["database"]),
+            "lamina": lamina_finding(answers["database"][1], broker),
             "disk": Finding(answers["disk"][0] and answers["disk"][1] >= settings.DISK_LOW_BYTES),
         },
         broker=broker,
@@ -87,12 +88,19 @@ def worker_finding(broker: BrokerState | None) -> Finding:
     return Finding(all_work, age_seconds=max(known, default=None), details=ages)
 
 
-def lamina_finding(database_ok: bool, answered_at: datetime | None) -> Finding:
-    """Return whether Lamina has answered lately; not known before the first answer or without the database."""
-    if not database_ok or answered_at is None:
+def lamina_finding(answered_at: datetime | None, broker: BrokerState | None) -> Finding:
+    """Return whether Lamina has answered lately; not known before the first answer, or where nobody can tell.
+
+    Where it was asked again and again for a minute, and never answered, that is known; where nobody has
+    asked, its silence counts only after it must have been asked twice.
+    """
+    ages = [max((timezone.now() - answered_at).total_seconds(), 0.0)] if answered_at else []
+    if broker and broker.answered_seconds is not None:
+        ages.append(broker.answered_seconds)
+    if not ages:
         return Finding(None)
-    age = max((timezone.now() - answered_at).total_seconds(), 0.0)
-    return Finding(age <= LAMINA_SILENT_SECONDS, age_seconds=round(age))
+    patience = LAMINA_AWAY_SECONDS if broker and broker.is_away else LAMINA_SILENT_SECONDS
+    return Finding(min(ages) <= patience, age_seconds=round(min(ages)))
 
 
 def last_answer() -> datetime | None:

@@ -1,19 +1,42 @@
 """The portal's way to Lamina: a client with a workspace's key and the shared request budget."""
 
+import time
+
 import redis
 from django.conf import settings
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from lamina_integration import AsyncLaminaClient, LaminaClient, Lane, RequestBudget
 from portal.workspaces.models import Workspace
 
 BUDGET_KEY = f"{settings.CACHES['default']['KEY_PREFIX']}:lamina-budget"
+# When Lamina last answered whatever call, as readiness tells it.
+ANSWERED_KEY = f"{settings.CACHES['default']['KEY_PREFIX']}:lamina-answered"
+NOTED_EVERY_SECONDS = 3.0
 
 # No retries of its own: a call that cannot wait its turn goes back to the queue.
 _connection = redis.Redis.from_url(
     settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=5, retry=Retry(NoBackoff(), 0)
 )
+
+
+class NotedBudget(RequestBudget):
+    """The shared budget, which also keeps the time of Lamina's last answer."""
+
+    _noted_at = -NOTED_EVERY_SECONDS
+
+    def answered(self) -> None:
+        """Take note that Lamina answers, and write down when: once in a few seconds is enough."""
+        super().answered()
+        if time.monotonic() - NotedBudget._noted_at < NOTED_EVERY_SECONDS:
+            return
+        NotedBudget._noted_at = time.monotonic()
+        try:
+            _connection.set(ANSWERED_KEY, f"{time.time():.3f}")
+        except RedisError:
+            return  # the budget has said so already; rows tell as much
 
 
 def client_for(workspace: Workspace, *, lane: Lane) -> LaminaClient:
@@ -38,7 +61,7 @@ def async_client_for(workspace: Workspace, *, lane: Lane, connections: int) -> A
 
 def shared_budget() -> RequestBudget:
     """Return the budget that every client of every process shares."""
-    return RequestBudget(
+    return NotedBudget(
         _connection,
         limit=settings.LAMINA_RATE_LIMIT,
         window_seconds=settings.LAMINA_RATE_WINDOW_SECONDS,

@@ -11,7 +11,17 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
+from lamina_integration import Lane
+from lamina_integration.sandbox import Sandbox
 from portal.operations import broker, health
+from portal.workspaces.lamina import (
+    ANSWERED_KEY,
+    BUDGET_KEY,
+    NOTED_EVERY_SECONDS,
+    NotedBudget,
+    client_for,
+    shared_budget,
+)
 from portal.workspaces.models import Workspace
 
 
@@ -61,6 +71,47 @@ def test_readyz_notices_that_lamina_is_silent(portal_at_work: Workspace, client:
     status, answer, verdicts = ask(client)
     assert (status, verdicts) == (503, ALL_WELL | {"lamina": False})
     assert answer["checks"]["lamina"]["age_seconds"] >= 3599
+
+
+def test_readyz_tells_lamina_s_last_answer_to_any_call(
+    portal_at_work: Workspace, client: Client, lamina: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Workspace.objects.update(credits_checked_at=timezone.now() - timedelta(hours=1))
+    monkeypatch.setattr(NotedBudget, "_noted_at", -NOTED_EVERY_SECONDS)
+    with client_for(portal_at_work, lane=Lane.INTERACTIVE) as asking:
+        asking.account.usage()
+    status, answer, verdicts = ask(client)
+    assert (status, verdicts) == (200, ALL_WELL)
+    assert answer["checks"]["lamina"]["age_seconds"] <= 2
+    with broker.connect() as connection:
+        connection.set(ANSWERED_KEY, time.time() - 90)
+    assert ask(client)[2] == ALL_WELL, "nobody may have asked"
+    assert ask(client)[1]["checks"]["lamina"]["age_seconds"] in range(90, 93)
+
+
+def test_readyz_notices_within_a_minute_that_lamina_leaves_every_call_unanswered(
+    portal_at_work: Workspace, client: Client
+) -> None:
+    Workspace.objects.update(credits_checked_at=None)
+    with broker.connect() as connection:
+        connection.set(ANSWERED_KEY, time.time() - 50)
+        for _ in range(2):
+            shared_budget().unanswered(30.0)
+        assert ask(client)[2] == ALL_WELL
+        connection.set(ANSWERED_KEY, time.time() - 61)
+        assert (ask(client)[0], ask(client)[2]) == (503, ALL_WELL | {"lamina": False})
+        connection.delete(BUDGET_KEY)
+
+
+def test_answers_are_written_down_once_in_a_few_seconds(
+    workspace: Workspace, lamina: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(NotedBudget, "_noted_at", -NOTED_EVERY_SECONDS)
+    with client_for(workspace, lane=Lane.INTERACTIVE) as asking, broker.connect() as connection:
+        asking.account.usage()
+        connection.delete(ANSWERED_KEY)
+        asking.account.usage()
+        assert not connection.exists(ANSWERED_KEY)
 
 
 def test_readyz_of_a_portal_that_never_asked_lamina_is_ready(portal_at_work: Workspace, client: Client) -> None:
