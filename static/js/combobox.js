@@ -116,6 +116,13 @@ const build = (select) => {
     if (wanted) mark(0);
   };
 
+  // Everything, with what is chosen in sight; the words in the box are selected, so that typing takes their place.
+  const openAll = () => {
+    open("");
+    if (!select.multiple && select.selectedIndex >= 0) mark(select.selectedIndex);
+    input.select();
+  };
+
   const take = (index) => {
     const option = shown[index];
     if (!option) return;
@@ -124,7 +131,16 @@ const build = (select) => {
   };
 
   input.addEventListener("input", () => open(input.value));
-  input.addEventListener("click", () => (list.hidden ? open("") : close()));
+  // Before the browser puts the caret where the mouse is, which it also does after a click into selected words. While the
+  // list is open a click moves the caret, as everywhere; one that comes without a mouse, as by the label, opens it too.
+  input.addEventListener("mousedown", (event) => {
+    if (!list.hidden || event.button !== 0) return;
+    event.preventDefault();
+    input.focus();
+    openAll();
+  });
+  input.addEventListener("focus", () => input.select());
+  input.addEventListener("click", () => list.hidden && openAll());
   input.addEventListener("blur", () => {
     close();
     showChosen();
@@ -134,7 +150,10 @@ const build = (select) => {
     if (event.ctrlKey || event.metaKey) return;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
-      if (list.hidden) open("");
+      if (list.hidden) {
+        openAll();
+        if (active >= 0) return;
+      }
       mark(event.key === "ArrowDown" ? active + 1 : active < 0 ? -1 : active - 1);
     } else if (event.key === "Enter") {
       event.preventDefault();
@@ -142,7 +161,9 @@ const build = (select) => {
     } else if (event.key === "Escape" && !list.hidden) {
       event.preventDefault();
       close();
+      if (select.multiple) input.value = "";
       showChosen();
+      input.select();
     }
   });
   // Before the box loses the focus, so that a click on a row still finds the list open.

@@ -32,6 +32,13 @@ class Demo:
     url: str
     passwords: dict[str, str]
     lamina_url: str
+    data: Path
+
+    def manage(self, *arguments: str) -> None:
+        """Run a management command beside it."""
+        inherited = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}}
+        command = [sys.executable, "-m", "portal.demo.manage", *arguments]
+        subprocess.run(command, cwd=ROOT, env={**inherited, "DATA": str(self.data)}, check=True, capture_output=True)
 
     def turn(self, **knobs: object) -> None:
         """Make the stand-in behave differently."""
@@ -66,7 +73,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     try:
         wait_until_ready(process)
         kept = json.loads((data / "demo.json").read_text())
-        yield Demo(f"http://127.0.0.1:{port}", kept["passwords"], f"http://127.0.0.1:{kept['stand_in_port']}")
+        yield Demo(f"http://127.0.0.1:{port}", kept["passwords"], f"http://127.0.0.1:{kept['stand_in_port']}", data)
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(timeout=60)

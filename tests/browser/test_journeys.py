@@ -12,6 +12,19 @@ from tests.browser.conftest import Demo, SignIn
 pytestmark = pytest.mark.browser
 
 RUN_SECONDS = 60
+EVERY_FIELD = "5a4d0000-0000-4000-9000-000000000090"
+
+
+# What a browser tells a page of a file that is dropped or pasted.
+CARRY = """([way, photo, selector]) => {
+    const bytes = Uint8Array.from(atob(photo), letter => letter.charCodeAt(0));
+    const carried = new DataTransfer();
+    carried.items.add(new File([bytes], "mug.jpg", {type: "image/jpeg"}));
+    const event = way === "drop"
+        ? new DragEvent("drop", {dataTransfer: carried, bubbles: true, cancelable: true})
+        : new ClipboardEvent("paste", {clipboardData: carried, bubbles: true, cancelable: true});
+    (selector ? document.querySelector(selector) : document.activeElement).dispatchEvent(event);
+}"""
 
 
 def open_app(page: Page, name: str) -> None:
@@ -164,21 +177,35 @@ def test_files_can_be_dropped_and_pasted(sign_in: SignIn, photos: Path, way: str
     page = sign_in()
     open_app(page, "Swift Catalog Generation")
     photo = base64.b64encode((photos / "mug.jpg").read_bytes()).decode()
-    page.evaluate(
-        """async ([way, photo]) => {
-            const bytes = Uint8Array.from(atob(photo), letter => letter.charCodeAt(0));
-            const carried = new DataTransfer();
-            carried.items.add(new File([bytes], "mug.jpg", {type: "image/jpeg"}));
-            const event = way === "drop"
-                ? new DragEvent("drop", {dataTransfer: carried, bubbles: true, cancelable: true})
-                : new ClipboardEvent("paste", {clipboardData: carried, bubbles: true, cancelable: true});
-            document.querySelector("[data-media-field]").dispatchEvent(event);
-        }""",
-        [way, photo],
-    )
+    page.evaluate(CARRY, [way, photo, "[data-media-field]"])
     group = page.get_by_role("group", name="Garment")
     expect(group.locator('input[value^="media:"]')).to_have_count(1)
     expect(group.locator(".tile-name")).to_contain_text("mug.jpg")
+
+
+def test_a_long_list_is_searched_with_the_mouse(sign_in: SignIn, demo: Demo) -> None:
+    demo.manage("pin_app", EVERY_FIELD, "--capability", "image", "--workspace", "demo")
+    page = sign_in()
+    open_app(page, "Every kind of field")
+    box = page.get_by_role("combobox", name="Many options")
+    before = box.input_value()
+    box.click()
+    options = page.locator(".combobox [role=option]")
+    expect(options).to_have_count(40)
+    page.keyboard.type("39")
+    expect(box).to_have_value("39")
+    expect(options).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(box).to_have_value(before)
+    box.click()
+    page.keyboard.type("39")
+    options.click()
+    expect(box).to_have_value(re.compile("39"))
+    # And on: what is chosen is selected again, and typing takes its place.
+    box.click()
+    page.keyboard.type("07")
+    page.keyboard.press("Enter")
+    expect(box).to_have_value(re.compile("07"))
 
 
 def test_lamina_being_down_makes_a_run_wait_and_then_go_on(sign_in: SignIn, demo: Demo, photos: Path) -> None:
