@@ -69,22 +69,49 @@ document.addEventListener("dragleave", (event) => {
   if (!event.relatedTarget) light(null);
 });
 
-// A pasted file goes to the field with the focus, else to the first that takes its kind.
+// A pasted file goes to the box that was clicked or focused last, else to one that is empty and takes its kind, else
+// to one that has room. A file that is there gives way only where its own box was asked for.
+let recent = null;
+for (const type of ["pointerdown", "focusin"]) {
+  document.addEventListener(type, (event) => {
+    // A click inside a box gives the focus to what is around it, where nothing in it takes it.
+    if (event.target.closest?.("dialog") || (type === "focusin" && recent && event.target.contains(recent))) return;
+    recent = event.target.closest?.("[data-media-field]") ?? null;
+  });
+}
+
+const isSingle = (field) => field.dataset.multiple === "0";
+const holds = (field) =>
+  tilesOf(field).querySelector('[data-state="ready"], [data-state="uploading"], [data-state="waiting"]') !== null;
+const isEmpty = (field) => !holds(field) && !field.querySelector("[data-links]").value.trim();
+
+const placeFor = (kind) => {
+  const takers = fields().filter((field) => field.dataset.accept.split(",").includes(kind));
+  return { taker: takers.find(isEmpty) ?? takers.find((field) => !isSingle(field)), filled: takers[0] };
+};
+
 document.addEventListener("paste", (event) => {
   const files = event.clipboardData?.files ?? [];
   if (!files.length || document.querySelector("dialog[open]")) return;
-  const takes = (field) => field.dataset.accept.split(",").includes(files[0].type.split("/")[0]);
-  const field = fields().find((one) => one.contains(document.activeElement)) ?? fields().find(takes);
-  if (!field) return;
-  event.preventDefault();
-  give(field, files);
+  // Cells of a spreadsheet come as words and as a picture of them; where words are typed, words are meant.
+  if (event.target.matches?.("input, textarea") && event.clipboardData.types.includes("text/plain")) return;
+  const { taker, filled } = placeFor(files[0].type.split("/")[0]);
+  const field = recent ?? event.target.closest?.("[data-media-field]") ?? taker;
+  if (field) {
+    event.preventDefault();
+    give(field, files);
+  } else if (filled) {
+    event.preventDefault();
+    say(filled, filled.dataset.textFilled);
+    filled.scrollIntoView({ block: "nearest" });
+  }
 });
 
 for (const field of fields()) {
   // The button beside it opens it; one stop for the Tab key is enough.
   field.querySelector('input[type="file"]').tabIndex = -1;
   field.addEventListener("portal:add", ({ detail }) => {
-    if (field.dataset.multiple === "0") tilesOf(field).replaceChildren();
+    if (isSingle(field)) tilesOf(field).replaceChildren();
     const here = new Set([...tilesOf(field).querySelectorAll("input")].map((input) => input.value));
     tilesOf(field).append(...detail.tiles.filter((tile) => !here.has(tile.querySelector("input").value)));
   });

@@ -32,13 +32,16 @@ const say = (field, text) => {
   field.querySelector("[data-say]").textContent = text;
 };
 
-// How many of the files of this round are through; said as numbers of files, never as percent.
+// How many of the files of this round are through; said as numbers of files, never as percent. One that was here
+// already is none of them.
 const rounds = new WeakMap();
 const progress = (field, change) => {
-  const round = rounds.get(field) ?? { total: 0, done: 0, failed: 0, open: 0, note: "" };
+  const round = rounds.get(field) ?? { total: 0, done: 0, failed: 0, open: 0, same: 0, note: "" };
   for (const [name, by] of Object.entries(change)) round[name] += by;
   rounds.set(field, round);
-  if (round.total > 0) say(field, `${fill(field.dataset.textCount, round)} ${round.note}`.trim());
+  const count = round.total > 0 ? fill(field.dataset.textCount, round) : "";
+  const words = [count, round.same ? field.dataset.textSame : "", round.note].filter(Boolean).join(" · ");
+  if (words) say(field, words);
   if (round.open > 0) return;
   rounds.delete(field);
   const form = field.closest("form");
@@ -46,16 +49,21 @@ const progress = (field, change) => {
   field.dispatchEvent(new CustomEvent("portal:uploads-done", { bubbles: true, detail: { failed: round.failed } }));
 };
 
+// Put the finished tile in the place of the one that was uploading; return whether its file was here already.
 const swap = (field, old, fresh) => {
   const hadFocus = old.contains(document.activeElement);
+  const ref = fresh.querySelector("input")?.value;
+  const same = ref && [...tilesOf(field).querySelectorAll("input")].find((input) => input.value === ref)?.closest(".tile");
   if (field.dataset.multiple === "0" && fresh.dataset.state === "ready") {
-    for (const other of tilesOf(field).querySelectorAll('[data-state="ready"], [data-state="refused"]')) other.remove();
+    for (const other of tilesOf(field).querySelectorAll('[data-state="ready"], [data-state="refused"]')) {
+      if (other !== same) other.remove();
+    }
   }
   // The same file a second time is the same file: it stays where it was.
-  const ref = fresh.querySelector("input")?.value;
-  if (ref) [...tilesOf(field).querySelectorAll("input")].find((input) => input.value === ref)?.closest(".tile").remove();
-  old.replaceWith(fresh);
-  if (hadFocus) (fresh.querySelector("button") ?? field.querySelector("[data-add]")).focus();
+  if (same) old.remove();
+  else old.replaceWith(fresh);
+  if (hadFocus) ((same || fresh).querySelector("button") ?? field.querySelector("[data-add]")).focus();
+  return Boolean(same);
 };
 
 const fail = (upload, why) => {
@@ -90,10 +98,10 @@ const start = (upload) => {
     const fresh = [201, 413, 422, 429].includes(status) ? parse(request.responseText) : null;
     if (!fresh || status === 429) fail(upload, fresh?.querySelector(".tile-note")?.textContent);
     else {
-      const name = fresh.querySelector(".tile-name");
+      const name = fresh.querySelector(".tile-name bdi");
       if (!name.textContent) name.textContent = file.name;
-      swap(field, tile, fresh);
-      progress(field, { open: -1, done: status === 201 ? 1 : 0, failed: status === 201 ? 0 : 1 });
+      if (swap(field, tile, fresh)) progress(field, { open: -1, total: -1, same: 1 });
+      else progress(field, { open: -1, done: status === 201 ? 1 : 0, failed: status === 201 ? 0 : 1 });
     }
     end();
   });

@@ -172,6 +172,30 @@ def test_a_wrong_file_is_refused_in_words_and_never_blocks_the_others(sign_in: S
     expect(group.locator('input[value^="media:"]')).to_have_count(1)
 
 
+def test_a_picture_chosen_twice_is_here_once_and_that_is_said(sign_in: SignIn, photos: Path, tmp_path: Path) -> None:
+    page = sign_in()
+    open_app(page, "Product Try on")
+    copies = [tmp_path / f"copy {number}.jpg" for number in range(3)]
+    for copy in copies:
+        copy.write_bytes((photos / "mug.jpg").read_bytes())
+    group = page.get_by_role("group", name="Garments")
+    group.locator("input[type=file]").set_input_files(copies)
+    expect(group.locator("[data-say]")).to_have_text(
+        "1 of 1 uploaded · The same file was chosen more than once; it is here once."
+    )
+    expect(group.locator(".tile")).to_have_count(1)
+
+
+def test_a_box_for_one_file_says_that_another_takes_its_place(sign_in: SignIn, photos: Path) -> None:
+    page = sign_in()
+    open_app(page, "Product Try on")
+    group = page.get_by_role("group", name="Person")
+    expect(group.get_by_role("button", name="Choose a file")).to_be_visible()
+    upload(page, "Person", photos / "mug.jpg")
+    expect(group.get_by_role("button", name="Replace")).to_be_visible()
+    expect(group.get_by_role("button", name="Choose a file")).to_have_count(0)
+
+
 @pytest.mark.parametrize("way", ["drop", "paste"])
 def test_files_can_be_dropped_and_pasted(sign_in: SignIn, photos: Path, way: str) -> None:
     page = sign_in()
@@ -181,6 +205,27 @@ def test_files_can_be_dropped_and_pasted(sign_in: SignIn, photos: Path, way: str
     group = page.get_by_role("group", name="Garment")
     expect(group.locator('input[value^="media:"]')).to_have_count(1)
     expect(group.locator(".tile-name")).to_contain_text("mug.jpg")
+
+
+def test_a_pasted_file_goes_where_it_was_meant_to_and_never_over_another(sign_in: SignIn, photos: Path) -> None:
+    page = sign_in()
+    open_app(page, "Premium Catalog 1.0")
+    front, back = page.get_by_role("group", name="Front"), page.get_by_role("group", name="Back")
+    photo = base64.b64encode((photos / "large.jpg").read_bytes()).decode()
+    upload(page, "Front", photos / "mug.jpg")
+    kept = front.locator('input[value^="media:"]').get_attribute("value")
+    page.get_by_role("heading", level=1).click()
+    page.evaluate(CARRY, ["paste", photo, ""])
+    expect(back.locator('input[value^="media:"]')).to_have_count(1)
+    page.evaluate(CARRY, ["paste", photo, ""])
+    expect(front.locator("[data-say]")).to_contain_text("Nothing was pasted")
+    assert front.locator('input[value^="media:"]').get_attribute("value") == kept
+    back.locator("[data-remove]").click()
+    page.get_by_role("heading", level=1).click()
+    front.get_by_text("or drop or paste here").click()
+    page.evaluate(CARRY, ["paste", photo, ""])
+    expect(front.locator('input[value^="media:"]')).not_to_have_value(kept or "")
+    expect(back.locator(".tile")).to_have_count(0)
 
 
 def test_a_long_list_is_searched_with_the_mouse(sign_in: SignIn, demo: Demo) -> None:
