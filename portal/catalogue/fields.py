@@ -103,7 +103,7 @@ class ParameterField(forms.Field):
 
     def __init__(self, parameter: Parameter, **kwargs: Any) -> None:
         super().__init__(
-            required=False, label=shown(parameter.name), help_text=shown(parameter.description or ""), **kwargs
+            required=False, label=label_of(parameter), help_text=shown(parameter.description or ""), **kwargs
         )
         self.parameter = parameter
         self.multiple = parameter.multiple
@@ -174,7 +174,7 @@ class OptionsField(ParameterField):
     def __init__(self, parameter: Parameter) -> None:
         super().__init__(parameter)
         labels = parameter.options
-        self.choices = [(str(position), shown(label)) for position, label in enumerate(labels)]
+        self.choices = [(str(position), option_text(label)) for position, label in enumerate(labels)]
         self.default_values = frozenset(self.from_input(parameter.default))
         self.initial = sorted(self.default_values, key=int)
         if parameter.has_default and not self.initial and not self.multiple:
@@ -286,10 +286,10 @@ class MediaField(ParameterField):
     def missing_message(self) -> str:  # type: ignore[override]
         """Say what to add, by kind."""
         if self.accept == ["image"]:
-            return _("Add a picture, or pick one from the library.")
+            return _("Add a picture.")
         if self.accept == ["video"]:
-            return _("Add a video, or pick one from the library.")
-        return _("Add a file, or pick one from the library.")
+            return _("Add a video.")
+        return _("Add a file.")
 
     def from_input(self, value: Any) -> Chosen:
         """Return a run's files and links."""
@@ -305,6 +305,19 @@ class MediaField(ParameterField):
 def shown(text: str) -> str:
     """Return remote text as people see it: stray spaces are part of the value and not of the look."""
     return " ".join(text.split()) or pgettext("a parameter without a name", "(no name)") if text else ""
+
+
+def label_of(parameter: Parameter) -> str:
+    """Return what a parameter is called on screens: its name, else its key, else its id, whichever can be seen."""
+    for name in (parameter.name, parameter.key, parameter.id):
+        if name and any(sign.isprintable() and not sign.isspace() for sign in name):
+            return shown(name)
+    return pgettext("a parameter without a name", "(no name)")
+
+
+def option_text(label: str) -> str:
+    """Return an option as people read it; a blank one has no words of its own."""
+    return " ".join(label.split()) or pgettext("an option without words", "(blank)")
 
 
 FIELDS: dict[str, type[ParameterField]] = {"text": TextField, "options": OptionsField, "url": MediaField}

@@ -5,7 +5,9 @@ verdict. It carries the schema version it was drawn from, so that a post is read
 the person saw even when the schema has changed meanwhile.
 """
 
+import json
 import uuid
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +27,7 @@ from portal.media.models import Media
 from portal.workspaces.models import Membership
 
 OUTPUTS = "__outputs"  # Lamina's own word for a question about outputs; never a parameter's name
+MOST_COUNTED = 100  # outputs that the button counts along; beyond, it says that they are chosen and not how many
 STAND_IN_LINK = "https://media.invalid/"  # what the rules see where a file of ours will have an address
 
 
@@ -45,6 +48,7 @@ class OutputChoice:
     label: str
     selected: bool
     id: str
+    times: int = 1
     is_default: bool = False
 
 
@@ -119,16 +123,24 @@ class RunForm(forms.Form):
         if len(self._output_labels) < 2:
             return []
         chosen = self["outputs"].value() or []
-        counts = [spec.label.casefold() for spec in self.app.outputs]
+        counts = Counter(spec.label.casefold() for spec in self.app.outputs)
         return [
             OutputChoice(
                 value=str(n),
-                label=shown(label) + (f" ×{times}" if (times := counts.count(label.casefold())) > 1 else ""),
+                label=shown(label) + (f" ×{times}" if times > 1 else ""),
                 selected=str(n) in chosen,
                 id=f"id_outputs_{n}",
+                times=times,
             )
             for n, label in enumerate(self._output_labels)
+            for times in [counts[label.casefold()]]
         ]
+
+    @property
+    def outputs_chosen(self) -> int:
+        """Return how many outputs are asked for: of one label there may be several."""
+        choices = self.output_choices
+        return sum(choice.times for choice in choices if choice.selected) if choices else len(self.app.outputs)
 
     @property
     def problems(self) -> list[Problem]:
@@ -146,13 +158,22 @@ class RunForm(forms.Form):
     @property
     def submit_text(self) -> str:
         """Return the words on the button."""
+        return self.submit_text_for(self.outputs_chosen or len(self.app.outputs))
+
+    def submit_text_for(self, count: int) -> str:
+        """Return the words on the button when so many outputs are asked for."""
         kinds = {spec.type for spec in self.app.outputs}
-        count = len(self.app.outputs)
         if kinds == {"image"}:
             return ngettext("Make %(n)d picture", "Make %(n)d pictures", count) % {"n": count}
         if kinds == {"video"}:
             return ngettext("Make %(n)d video", "Make %(n)d videos", count) % {"n": count}
-        return _("Make it")
+        return _("Make it") if count == len(self.app.outputs) else _("Make what is chosen")
+
+    @property
+    def submit_texts(self) -> str:
+        """Return the words for each number of outputs, as JSON for the script that counts along."""
+        most = min(len(self.app.outputs), MOST_COUNTED)
+        return json.dumps({count: self.submit_text_for(count) for count in range(1, most + 1)}, ensure_ascii=False)
 
     def clean(self) -> dict[str, Any]:
         """Take in files that came with the post, then ask Lamina's rules about everything at once."""

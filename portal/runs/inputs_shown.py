@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from django.utils.translation import gettext as _
 
 from lamina_integration import App, Parameter, inputs
-from portal.catalogue.fields import shown
+from portal.catalogue.fields import label_of, shown
 from portal.catalogue.schemas import schema_of
 from portal.media.library import find_media
 from portal.media.models import Media
@@ -45,12 +45,12 @@ def left_out(run: Run, app: App) -> list[InputShown]:
         parameter, value = inputs.find(before, name), run.inputs[name]
         is_text = parameter is not None and parameter.type != "url"
         text = ", ".join(_items(value)) if is_text else _("a file or link")
-        lines.append(InputShown(label=shown(parameter.name) if parameter else name, text=text))
+        lines.append(InputShown(label=label_of(parameter) if parameter else name, text=text))
     return lines
 
 
 def _shown(parameter: Parameter, value: object, files: dict[str, Media]) -> InputShown:
-    line = InputShown(label=shown(parameter.name))
+    line = InputShown(label=label_of(parameter))
     if value is None:
         line.is_default = True
         line.text = _default_text(parameter)

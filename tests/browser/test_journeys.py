@@ -253,6 +253,16 @@ def test_a_long_list_is_searched_with_the_mouse(sign_in: SignIn, demo: Demo) -> 
     expect(box).to_have_value(re.compile("07"))
 
 
+def test_the_button_counts_what_is_to_be_made(sign_in: SignIn) -> None:
+    page = sign_in()
+    open_app(page, "Product Shots with Mood Board")
+    button = page.locator("form.run-form button[type=submit]")
+    expect(button).to_have_text("Make 4 pictures")
+    page.get_by_label("Detail Shot").uncheck()
+    expect(button).to_have_text("Make 3 pictures")
+    expect(page.locator("[data-outputs-count]")).to_have_text("3 of 4")
+
+
 def test_lamina_being_down_makes_a_run_wait_and_then_go_on(sign_in: SignIn, demo: Demo, photos: Path) -> None:
     page = sign_in()
     open_app(page, "Swift Catalog Generation")

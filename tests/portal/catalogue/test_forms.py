@@ -1,5 +1,6 @@
 """Forms from schemas: what is asked, how it is named, what goes to Lamina."""
 
+import json
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -249,3 +250,38 @@ def test_namesakes_that_lamina_cannot_tell_apart_are_never_mixed_up(form_for: Fo
 def test_nothing_chosen_of_several_says_what_is_used(form_for: FormMaker) -> None:
     field = form_for(options("Views", "Front", "Back", multiple=True, default=["Front"]))["p0"]
     assert field.note == "With nothing chosen, the app's default is used: Front."
+
+
+@pytest.mark.parametrize(
+    ("names", "label"),
+    [
+        ({"name": "", "key": "brief_text"}, "brief_text"),
+        ({"name": "  ", "key": None}, "the-id"),
+        ({"name": "\u200b", "key": ""}, "the-id"),
+        ({"name": "", "id": ""}, "(no name)"),
+    ],
+)
+def test_parameter_without_a_name_is_called_by_what_it_has(
+    form_for: FormMaker, names: dict[str, Any], label: str
+) -> None:
+    assert form_for({"id": "the-id", "type": "text", **names})["p0"].label == label
+
+
+def test_blank_option_has_words(form_for: FormMaker) -> None:
+    form = form_for(options("Style", "", "Bold", "  ", default=""))
+    assert [choice.label for choice in form["p0"].choices] == ["(blank)", "Bold", "(blank)"]
+
+
+def test_outputs_are_counted_and_not_their_labels(form_for: FormMaker) -> None:
+    outputs = [{"index": n, "label": label, "type": "image"} for n, label in enumerate(["Front", "Back", "Front"])]
+    form = form_for(outputs=outputs)
+    assert (form.outputs_chosen, form.submit_text) == (3, "Make 3 pictures")
+    fewer = form_for(outputs=outputs, post={"outputs": ["0"]})
+    assert (fewer.outputs_chosen, fewer.submit_text) == (2, "Make 2 pictures")
+    assert json.loads(form.submit_texts) == {"1": "Make 1 picture", "2": "Make 2 pictures", "3": "Make 3 pictures"}
+
+
+def test_outputs_of_several_kinds_are_not_counted_on_the_button(form_for: FormMaker) -> None:
+    outputs = [{"index": n, "label": kind, "type": kind} for n, kind in enumerate(["image", "text"])]
+    assert form_for(outputs=outputs).submit_text == "Make it"
+    assert form_for(outputs=outputs, post={"outputs": ["0"]}).submit_text == "Make what is chosen"
