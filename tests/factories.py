@@ -9,6 +9,7 @@ from django.utils import timezone
 from portal.catalogue.models import App, Capability, PinnedApp, SchemaVersion
 from portal.catalogue.schemas import fingerprint_of
 from portal.media.models import Kind, Media, Origin
+from portal.runs.drafts import Draft
 from portal.runs.models import Output, OutputStatus, Run
 from portal.workspaces.models import Membership, Role, User, Workspace
 
@@ -83,6 +84,12 @@ def run_of(member: Membership, pin: PinnedApp, **fields: Any) -> Run:
     )
     Output.objects.create(run=run, position=0, label="Picture", kind="image")
     return run
+
+
+def draft_of(member: Membership, pin: PinnedApp, **fields: Any) -> Draft:
+    """Return what a member has begun of an app's form."""
+    values = {"token": uuid.uuid4(), "schema": pin.app.schema, "updated_at": timezone.now()}
+    return Draft.objects.create(member=member, pin=pin, **{**values, **fields})
 
 
 def media_of(workspace: Workspace, **fields: Any) -> Media:

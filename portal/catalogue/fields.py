@@ -132,6 +132,14 @@ class ParameterField(forms.Field):
         """Return what Lamina is given for a cleaned value; None leaves the parameter out."""
         return value or None
 
+    def to_draft(self, value: Any) -> Any:
+        """Return what a draft keeps of an unchecked value, for `from_input` to take; None where it keeps nothing."""
+        return value or None
+
+    def lost(self, value: Any) -> list[str]:
+        """Return what of an earlier value this version of the parameter has no place for."""
+        return [] if self.from_input(value) or not value else texts_of(value)
+
 
 class TextField(ParameterField):
     """Free text, sent as it was typed."""
@@ -153,6 +161,10 @@ class TextField(ParameterField):
     def from_input(self, value: Any) -> str:
         """Return the text."""
         return value if isinstance(value, str) else ""
+
+    def to_draft(self, value: Any) -> str | None:
+        """Return the text as it was typed, without what no database takes."""
+        return str(value or "").replace("\r\n", "\n").replace("\x00", "") or None
 
 
 class UnknownField(TextField):
@@ -228,6 +240,15 @@ class OptionsField(ParameterField):
             return None
         return value if self.multiple else value[0]
 
+    def to_draft(self, value: Any) -> list[str] | None:
+        """Return the labels; that a default was unticked is kept too."""
+        labels = [label for n, label in enumerate(self.parameter.options) if str(n) in (value or [])]
+        return labels if labels or (self.multiple and self.default_values) else None
+
+    def lost(self, value: Any) -> list[str]:
+        """Return the labels that are not offered any more."""
+        return [label for label in texts_of(value) if label not in self.parameter.options]
+
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
@@ -301,10 +322,20 @@ class MediaField(ParameterField):
             return None
         return value if self.multiple else value[0]
 
+    def to_draft(self, value: Any) -> list[str] | None:
+        """Return the files of ours and the links, whether they are right or not."""
+        values = [*value.refs, *value.links] if isinstance(value, Chosen) else []
+        return [value.replace("\x00", "") for value in values] or None
+
 
 def shown(text: str) -> str:
     """Return remote text as people see it: stray spaces are part of the value and not of the look."""
     return " ".join(text.split()) or pgettext("a parameter without a name", "(no name)") if text else ""
+
+
+def texts_of(value: Any) -> list[str]:
+    """Return an earlier form's value as the texts it is made of."""
+    return [str(item) for item in value] if isinstance(value, list) else [str(value)]
 
 
 def label_of(parameter: Parameter) -> str:

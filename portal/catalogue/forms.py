@@ -8,7 +8,7 @@ the person saw even when the schema has changed meanwhile.
 import json
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, cast
@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from lamina_integration import App, inputs
-from portal.catalogue.fields import Chosen, MediaField, ParameterBoundField, ParameterField, field_for, shown
+from portal.catalogue.fields import Chosen, MediaField, ParameterBoundField, ParameterField, field_for, shown, texts_of
 from portal.catalogue.models import SchemaVersion
 from portal.media.intake import UploadRefused, take_in
 from portal.media.library import find_media
@@ -68,9 +68,10 @@ class RunForm(forms.Form):
         earlier_inputs: Mapping[str, Any] | None = None,
         earlier_outputs: list[str] | None = None,
         confirm: int | None = None,
+        token: uuid.UUID | None = None,
         **kwargs: Any,
     ) -> None:
-        kwargs["initial"] = {"token": uuid.uuid4(), "schema": schema.pk}
+        kwargs["initial"] = {"token": token or uuid.uuid4(), "schema": schema.pk}
         super().__init__(*args, **kwargs)
         self.app = app
         self.schema_version = schema
@@ -94,8 +95,10 @@ class RunForm(forms.Form):
             self._refill(earlier_inputs)
 
     def _refill(self, earlier: Mapping[str, Any]) -> None:
+        # By the parameter that a name leads to now: it may have got a key meanwhile.
+        found = {id(inputs.find(self.app.parameters, name)): value for name, value in earlier.items()}
         for field_name, field in self._parameter_items():
-            value = None if field.unreachable else earlier.get(self._names[field_name])
+            value = None if field.unreachable else found.get(id(field.parameter))
             if value is not None:
                 self.initial[field_name] = field.from_input(value)
 
@@ -293,6 +296,43 @@ class RunForm(forms.Form):
         if len(self._output_labels) < 2:
             return []
         return [self._output_labels[int(n)] for n in self.cleaned_data.get("outputs") or []]
+
+    def draft_inputs(self) -> dict[str, Any]:
+        """Return what is filled in so far, by the name Lamina knows: nothing is checked, so it may be half done."""
+        values = {
+            self._names[name]: field.to_draft(self[name].value())
+            for name, field in self._parameter_items()
+            if not field.unreachable
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+    def draft_outputs(self) -> list[str]:
+        """Return the labels that are ticked so far."""
+        ticked = self["outputs"].value() or []
+        return [label for n, label in enumerate(self._output_labels) if str(n) in ticked]
+
+    def lost(self, earlier: Mapping[str, Any]) -> Iterator[tuple[str, ParameterField | None, list[str]]]:
+        """Yield the name, the field and the values of what cannot be filled in again from an earlier form."""
+        for name, value in earlier.items():
+            found = inputs.find(self.app.parameters, name)
+            field = next((field for _name, field in self._parameter_items() if field.parameter is found), None)
+            lost = field.lost(value) if field else texts_of(value)
+            if lost:
+                yield name, field, lost
+
+    @property
+    def sent_token(self) -> uuid.UUID | None:
+        """Return the token that was posted; None where it is none."""
+        try:
+            return uuid.UUID(str(self["token"].value()))
+        except ValueError:
+            return None
+
+    def renew_token(self) -> None:
+        """Make a posted form another one, which can be sent for itself."""
+        posted = cast(QueryDict, self.data).copy()
+        posted["token"] = str(uuid.uuid4())
+        self.data = posted
 
 
 def output_labels(app: App) -> list[str]:

@@ -4,11 +4,13 @@ from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
 
-from lamina_integration import App, Parameter, inputs
+from lamina_integration import Parameter, inputs
 from portal.catalogue.fields import label_of, shown
+from portal.catalogue.forms import RunForm
 from portal.catalogue.schemas import schema_of
 from portal.media.library import find_media
 from portal.media.models import Media
+from portal.runs.drafts import Draft
 from portal.runs.models import Run
 
 
@@ -34,17 +36,17 @@ def inputs_shown(run: Run) -> list[InputShown]:
     ]
 
 
-def left_out(run: Run, app: App) -> list[InputShown]:
-    """Return what was given for parameters that this version of the app does not have any more."""
-    gone = [name for name in run.inputs if inputs.find(app.parameters, name) is None]
-    if not gone:
+def left_out(begun: Run | Draft, form: RunForm) -> list[InputShown]:
+    """Return what was given for what this version of the app does not take any more."""
+    lost = list(form.lost(begun.inputs))
+    if not lost:
         return []
-    before = schema_of(run.schema).parameters
+    before = schema_of(begun.schema).parameters
     lines = []
-    for name in gone:
-        parameter, value = inputs.find(before, name), run.inputs[name]
-        is_text = parameter is not None and parameter.type != "url"
-        text = ", ".join(_items(value)) if is_text else _("a file or link")
+    for name, asked, values in lost:
+        was = inputs.find(before, name)
+        parameter = asked.parameter if asked else was
+        text = ", ".join(shown(value) for value in values) if was and was.type != "url" else _("a file or link")
         lines.append(InputShown(label=label_of(parameter) if parameter else name, text=text))
     return lines
 

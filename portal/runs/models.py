@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.catalogue.models import App, PinnedApp, SchemaVersion
 from portal.media.models import Media
 from portal.runs import costs
+from portal.runs.drafts import Draft as Draft
 from portal.runs.refinements import Refinement
 from portal.runs.states import ACTIVE, FINAL, MOVES, REMOTE, Status, Teller
 from portal.workspaces.models import Membership, Workspace

@@ -39,6 +39,7 @@ from portal.catalogue.schemas import checked, schema_of
 from portal.media.handover import lamina_url
 from portal.media.library import find_media
 from portal.runs import callbacks, costs, track
+from portal.runs.drafts import Draft
 from portal.runs.lanes import SCHEMA_SECONDS
 from portal.runs.leases import LEASE_SECONDS, renewed
 from portal.runs.models import Attempt, Callback, Move, Output, Run, RunLane
@@ -73,7 +74,8 @@ def submit(
 ) -> Run:
     """Record the run a form asks for, once per form token; a worker sends it.
 
-    Raises SpendingRefused, and saves nothing, when the budget has no room for it or spending is stopped.
+    The form's draft goes with it. Raises SpendingRefused, and saves nothing, when the budget has no room
+    for it or spending is stopped.
     """
     now = timezone.now()
     run = Run(
@@ -99,6 +101,8 @@ def submit(
             # The form was sent before, or at this moment by somebody faster; anything else is a fault of ours.
             return Run.objects.get(workspace=member.workspace, token=token)
         Move.objects.create(run=run, at=now, leaving="", to=Status.WAITING, told_by=Teller.PERSON)
+        if lane == RunLane.INTERACTIVE:
+            Draft.objects.filter(member=member, token=token).delete()
         app = schema_of(schema)
         Output.objects.bulk_create(reserved_outputs(run, app))
         if retry_of is not None and retry_of.status == Status.NEEDS_ATTENTION and retry_of.app_id == pin.app_id:

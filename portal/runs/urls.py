@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from portal.runs.views import budget, create, follow_up, pages
+from portal.runs.views import budget, create, draft, follow_up, pages
 
 app_name = "runs"
 urlpatterns = [
     path("create/", create.choose, name="choose"),
     path("create/<int:pin_id>/", create.create, name="create"),
+    path("create/<int:pin_id>/draft/", draft.save, name="draft"),
+    path("create/<int:pin_id>/draft/discard/", draft.discard, name="draft_discard"),
     path("credits/", budget.budget, name="budget"),
     path("credits/left/", budget.credits_part, name="credits"),
     path("runs/", pages.run_list, name="list"),

@@ -28,11 +28,19 @@ CARRY = """([way, photo, selector]) => {
 
 
 def open_app(page: Page, name: str) -> None:
-    """Choose an app, as a person does, and let its page finish loading: what it does by script begins there."""
+    """Choose an app, as a person does, and let its page finish loading: what it does by script begins there.
+
+    What another test has begun is put away.
+    """
     page.goto("/w/demo/create/")
     page.get_by_role("link", name=name).first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
     page.wait_for_load_state()
+    afresh = page.get_by_role("button", name="Start afresh")
+    if afresh.count():
+        afresh.click()
+        expect(page.get_by_text("The draft is gone")).to_be_visible()
+        page.wait_for_load_state()
 
 
 def upload(page: Page, field: str, *files: Path) -> None:
@@ -283,10 +291,86 @@ def test_two_presses_and_the_back_button_make_one_run(sign_in: SignIn, demo: Dem
     first = page.url
     wait_for(page, "completed")
     page.go_back()
+    page.wait_for_url(re.compile(r"token="))
+    expect(page.get_by_text("This form was sent already")).to_be_visible()
     page.locator("form.run-form button[type=submit]").click()
     page.wait_for_url(re.compile(r"/runs/"))
     assert page.url == first
     assert len(demo.ledger()["starts"]) == before + 1
+
+
+def test_a_form_that_is_edited_after_the_back_button_is_asked_about_and_kept(
+    sign_in: SignIn, demo: Demo, photos: Path
+) -> None:
+    page = sign_in()
+    open_app(page, "Swift Catalog Generation")
+    upload(page, "Garment", photos / "mug.jpg")
+    before = len(demo.ledger()["starts"])
+    send(page)
+    first = page.url
+    wait_for(page, "completed")
+    page.go_back()
+    page.wait_for_url(re.compile(r"token="))
+    page.get_by_label("Beach").check()
+    expect(page.locator("[data-draft-say]")).to_contain_text("Sent already as R-")
+    page.locator("form.run-form button[type=submit]").click()
+    notice = page.get_by_role("alert")
+    expect(notice).to_contain_text("What you changed since was not sent")
+    expect(notice).to_be_focused()
+    expect(page.get_by_label("Beach")).to_be_checked()
+    expect(page.locator('input[value^="media:"]')).to_have_count(1)
+    expect(page.locator("[data-draft-say]")).to_contain_text("Saved")
+    send(page)
+    assert page.url != first
+    wait_for(page, "completed")
+    assert len(demo.ledger()["starts"]) == before + 2
+
+
+def test_what_is_filled_in_outlives_a_reload_the_back_button_and_the_device(sign_in: SignIn, photos: Path) -> None:
+    page = sign_in()
+    open_app(page, "Performance Marketing Video (V3) Sample")
+    address = page.url
+    upload(page, "Product images", photos / "mug.jpg", photos / "large.jpg")
+    page.get_by_label("Script").fill("A mug. A morning.")
+    page.get_by_label("16:9", exact=True).check()
+    expect(page.locator("[data-draft-say]")).to_have_text(re.compile(r"Saved \d\d:\d\d"))
+    page.get_by_role("button", name="Move later").first.click()
+    first = page.locator('input[value^="media:"]').first.get_attribute("value")
+
+    def is_all_there(page: Page) -> None:
+        expect(page.get_by_text("Your draft from")).to_be_visible()
+        expect(page.get_by_label("Script")).to_have_value("A mug. A morning.")
+        expect(page.get_by_label("16:9", exact=True)).to_be_checked()
+        expect(page.locator('input[value^="media:"]')).to_have_count(2)
+        expect(page.locator('input[value^="media:"]').first).to_have_value(first or "")
+
+    page.reload()  # before the pause of an automatic save is over
+    is_all_there(page)
+    page.goto("/w/demo/gallery/")
+    page.go_back()
+    page.wait_for_url(re.compile(r"token="))
+    is_all_there(page)
+    other = sign_in()
+    other.goto(address)
+    is_all_there(other)
+    other.get_by_role("button", name="Start afresh").click()
+    expect(other.get_by_text("The draft is gone")).to_be_visible()
+    expect(other.get_by_label("Script")).to_have_value("")
+    page.goto(address)
+    expect(page.get_by_text("Your draft from")).to_have_count(0)
+
+
+def test_a_draft_ends_with_its_sending(sign_in: SignIn, photos: Path) -> None:
+    page = sign_in()
+    open_app(page, "Swift Catalog Generation")
+    address = page.url
+    upload(page, "Garment", photos / "mug.jpg")
+    expect(page.locator("[data-draft-say]")).to_contain_text("Saved")
+    page.get_by_label("Beach").check()
+    send(page)
+    page.goto(address)
+    expect(page.get_by_text("Your draft from")).to_have_count(0)
+    expect(page.locator('input[value^="media:"]')).to_have_count(0)
 
 
 def test_a_run_is_the_same_in_two_tabs_and_after_a_reload(sign_in: SignIn, photos: Path) -> None:

@@ -19,6 +19,8 @@ CREATORS = {Role.OWNER, Role.CREATOR}
 MATRIX: dict[str, tuple[set[Role], str]] = {
     "runs:choose": (EVERYBODY, "get"),
     "runs:create": (CREATORS, "get"),
+    "runs:draft": (CREATORS, "post"),
+    "runs:draft_discard": (CREATORS, "post"),
     "runs:budget": (CREATORS, "get"),
     "runs:credits": (EVERYBODY, "get"),
     "runs:list": (EVERYBODY, "get"),
@@ -45,6 +47,8 @@ def things(member: Membership) -> dict[str, list[object]]:
     media.thumbnail.save("thumb.webp", ContentFile(b"a picture"))
     return {
         "runs:create": [pinned.pk],
+        "runs:draft": [pinned.pk],
+        "runs:draft_discard": [pinned.pk],
         "runs:detail": [run.pk],
         "runs:progress": [run.pk],
         "runs:cancel": [run.pk],

@@ -12,6 +12,7 @@ from django.db.models import OuterRef, QuerySet, Subquery, UUIDField
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -20,6 +21,8 @@ from portal.catalogue.models import App, Capability, PinnedApp, SchemaVersion
 from portal.catalogue.schemas import schema_of
 from portal.media.models import Kind, Media
 from portal.runs import costs, tasks
+from portal.runs.drafting import find_draft, with_draft
+from portal.runs.drafts import Draft
 from portal.runs.inputs_shown import left_out
 from portal.runs.models import Output, Run
 from portal.runs.states import Status
@@ -86,37 +89,96 @@ def grouped(pins: Iterable[PinnedApp]) -> list[dict[str, object]]:
 @require_http_methods(["GET", "HEAD", "POST"])
 @member_required(*CREATORS)
 def create(request: MemberRequest, pin_id: int) -> HttpResponse:
-    """Show an app's form; a valid post starts one run and leads to its page."""
+    """Show an app's form with what is begun of it; a valid post starts one run and leads to its page."""
+    pin, newest = get_offered(request, pin_id)
+    if request.method == "POST":
+        return receive(request, pin, newest, find_source(request))
+    found = find_sent(request, pin) or find_begun(request, pin)
+    source = found.source if isinstance(found, Draft) else find_source(request)
+    begun = found or source
+    form = RunForm(
+        app=schema_of(newest),
+        schema=newest,
+        member=request.member,
+        earlier_inputs=begun.inputs if begun else None,
+        earlier_outputs=begun.outputs_wanted if begun else None,
+        confirm=costs.to_confirm(pin.app),
+        token=found.token if found else None,
+    )
+    if begun is source and source and source.status == Status.NEEDS_ATTENTION:
+        form.show_refusals(source.problems)
+    return render(request, "runs/create.html", page_context(request, pin, form, begun=begun, source=source))
+
+
+def receive(request: MemberRequest, pin: PinnedApp, newest: SchemaVersion, source: Run | None) -> HttpResponse:
+    """Start the run that a posted form asks for, or show the form again; what was sent already is not sent twice."""
+    form = bound_form(request, pin, newest)
+    sent, is_valid = find_started(request), form.is_valid()
+    if sent is None and is_valid:
+        try:
+            run = start(request, pin, form, source)
+        except SpendingRefused as error:
+            form.add_error(None, refusal(error))
+        else:
+            # By now another press of the same form may have been faster, with something else in it.
+            if is_same(run, pin, form):
+                return redirect(run)
+            sent = run
+    if sent and is_same(sent, pin, form):
+        messages.info(request, _("This form has been sent already; this is its run."))
+        return redirect(sent)
+    if sent:
+        form.renew_token()
+    context = page_context(request, pin, form, begun=source, sent=sent, source=source)
+    return render(request, "runs/create.html", context, status=409 if sent else 422)
+
+
+def get_offered(request: MemberRequest, pin_id: int) -> tuple[PinnedApp, SchemaVersion]:
+    """Return an app that the workspace offers, with its newest schema."""
     offered = request.workspace.pinned_apps.filter(is_offered=True, app__schema__isnull=False)
+    if request.method != "POST":
+        offered = with_draft(offered, request.member)
     pin = get_object_or_404(offered.select_related("app__schema").defer("app__schema__detail"), pk=pin_id)
     if (newest := pin.app.schema) is None:
         raise Http404
     pin.workspace = request.workspace
-    source = find_source(request)
-    if request.method == "POST":
-        if run := find_started(request):
-            messages.info(request, _("This form has been sent already; this is its run."))
-            return redirect(run)
-        form = bound_form(request, pin, newest)
-        if form.is_valid():
-            try:
-                return redirect(start(request, pin, form, source))
-            except SpendingRefused as error:
-                form.add_error(None, refusal(error))
-    else:
-        form = RunForm(
-            app=schema_of(newest),
-            schema=newest,
-            member=request.member,
-            earlier_inputs=source.inputs if source else None,
-            earlier_outputs=source.outputs_wanted if source else None,
-            confirm=costs.to_confirm(pin.app),
-        )
-        if source and source.status == Status.NEEDS_ATTENTION:
-            form.show_refusals(source.problems)
-    gone = left_out(source, form.app) if source and source.app_id == pin.app_id else []
-    context = {"pin": pin, "form": form, "source_run": source, "left_out": gone} | cost_context(request, pin)
-    return render(request, "runs/create.html", context, status=422 if form.is_bound else 200)
+    return pin, newest
+
+
+def page_context(
+    request: MemberRequest,
+    pin: PinnedApp,
+    form: RunForm,
+    *,
+    begun: Run | Draft | None = None,
+    sent: Run | None = None,
+    source: Run | None = None,
+) -> dict[str, object]:
+    """Return what the page shows: `begun` fills the form, `sent` is what came of it before, `source` is run again."""
+    draft = begun if isinstance(begun, Draft) else None
+    if isinstance(begun, Run) and begun is not source:
+        sent = begun
+    belongs = begun is not None and (draft is not None or cast(Run, begun).app_id == pin.app_id)
+    return {
+        "pin": pin,
+        "form": form,
+        "source_run": source,
+        "sent_run": sent,
+        "draft": draft,
+        "draft_time": moment(draft.updated_at) if draft else "",
+        "left_out": left_out(begun, form) if begun and belongs else [],
+    } | cost_context(request, pin)
+
+
+def moment(at: datetime) -> str:
+    """Return the time of day, with the day where it is not today."""
+    at = timezone.localtime(at)
+    return date_format(at, "H:i" if at.date() == timezone.localdate() else "j M, H:i")
+
+
+def is_same(run: Run, pin: PinnedApp, form: RunForm) -> bool:
+    """Return whether a run is what this form asks for."""
+    return (run.app_id, run.inputs, run.outputs_wanted) == (pin.app_id, form.inputs(), form.outputs_wanted())
 
 
 def bound_form(request: MemberRequest, pin: PinnedApp, newest: SchemaVersion) -> RunForm:
@@ -159,13 +221,35 @@ def find_started(request: MemberRequest) -> Run | None:
     return request.workspace.runs.filter(token=token).first()
 
 
-def find_source(request: MemberRequest) -> Run | None:
-    """Return the run whose inputs the form starts with: the one named in the address."""
+def find_sent(request: MemberRequest, pin: PinnedApp) -> Run | None:
+    """Return the run of the form that a browser's history led back to: its token is in the address."""
     try:
-        source_id = uuid.UUID(request.GET.get("from", ""))
+        token = uuid.UUID(request.GET.get("token", ""))
     except ValueError:
         return None
-    return request.workspace.runs.filter(pk=source_id).first()
+    return request.workspace.runs.filter(token=token, app_id=pin.app_id, created_by=request.user).first()
+
+
+def find_begun(request: MemberRequest, pin: PinnedApp) -> Draft | None:
+    """Return the member's draft; one of something else gives way to the run that is named to be run again."""
+    draft = find_draft(pin, source_id=source_id_of(request))
+    if draft and draft.source:
+        draft.source.workspace = request.workspace
+    return draft
+
+
+def find_source(request: MemberRequest) -> Run | None:
+    """Return the run whose inputs the form starts with: the one named in the address."""
+    source_id = source_id_of(request)
+    return request.workspace.runs.filter(pk=source_id).first() if source_id else None
+
+
+def source_id_of(request: MemberRequest) -> uuid.UUID | None:
+    """Return the id in the address of the run that is edited and run again."""
+    try:
+        return uuid.UUID(request.GET.get("from", ""))
+    except ValueError:
+        return None
 
 
 def cost_context(request: MemberRequest, pin: PinnedApp) -> dict[str, object]:

@@ -375,7 +375,7 @@ def test_what_the_app_asks_no_more_is_said_and_not_dropped_in_silence(
         problems=[{"param": "old_text", "code": "unknown_parameter", "message": "No parameter is called old_text."}],
     )
     page = visitor.get(f"{poster.get_absolute_url()}?from={run.pk}").content.decode()
-    assert "does not ask for this any more" in page
+    assert "does not take this any more" in page
     assert "old_text" in page
     detail_page = visitor.get(run.get_absolute_url()).content.decode()
     assert "output-grid" not in detail_page, "nothing is being made"

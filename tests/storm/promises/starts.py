@@ -112,12 +112,14 @@ def click_together(trial: Trial) -> None:
     clicks = trial.briefs(trial.count(20, least=2), kind="click ")
     landed: dict[str, set[str]] = {}
     statuses: set[int] = set()
+    edited: set[int] = set()  # what the same form got with something else in it: asked about, and not sent
     with ThreadPoolExecutor(threads) as pool:
         for brief in clicks:
             token = stage.visitor.form(pin, fresh=True)["token"]
             answers = list(pool.map(lambda _: stage.visitor.send(pin, brief, token=token), range(threads)))  # noqa: B023
             # Back, and sent again: by now the run has begun or ended.
-            answers.append(stage.visitor.send(pin, f"{brief} changed", token=token))
+            answers.append(stage.visitor.send(pin, brief, token=token))
+            edited.add(stage.visitor.send(pin, f"{brief} changed", token=token).status)
             landed[brief] = {answer.run_url for answer in answers}
             statuses |= {answer.status for answer in answers}
     tabs = trial.briefs(2, kind="tab ")
@@ -126,8 +128,9 @@ def click_together(trial: Trial) -> None:
     for brief, token in zip(tabs, pages, strict=True):
         stage.visitor.send(pin, brief, token=uuid.UUID(token))
     trial.settle(within=60)
-    trial.tried = f"{len(clicks)} forms posted by {threads} threads each and once more by Back; two tabs"
+    trial.tried = f"{len(clicks)} forms posted by {threads} threads each and once more by Back, once edited; two tabs"
     trial.demand(statuses == {302}, f"answers were {sorted(statuses)}, not all 302")
+    trial.demand(edited == {409}, f"edited forms were answered {sorted(edited)}, not all 409")
     astray = [brief for brief, urls in landed.items() if len(urls) != 1]
     trial.demand(not astray, f"people were sent to different runs: {astray[:5]}")
     trial.compare([*clicks, *tabs])
