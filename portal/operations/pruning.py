@@ -15,6 +15,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.fields.files import FieldFile
 
 from portal.media.models import Media, Origin
+from portal.runs.drafts import Draft
 from portal.runs.models import Attempt, Delivery, Output, Run
 from portal.runs.states import FINAL
 
@@ -37,6 +38,19 @@ def old_runs(before: datetime) -> QuerySet[Run]:
     copies = Output.objects.filter(run=OuterRef("pk"), copy_next_at__isnull=False)
     over = Run.objects.filter(status__in=FINAL, finished_at__lt=before)
     return over.filter(~Exists(attempts), ~Exists(deliveries), ~Exists(copies)).order_by("finished_at", "pk")
+
+
+def old_drafts(before: datetime) -> QuerySet[Draft]:
+    """Return drafts that nobody has touched since."""
+    return Draft.objects.filter(updated_at__lt=before).order_by("updated_at", "pk")
+
+
+def prune_drafts(before: datetime) -> int:
+    """Delete old drafts and return how many; the files in them stay in the library."""
+    count = 0
+    while chunk := list(old_drafts(before).values_list("pk", flat=True)[:CHUNK]):
+        count += old_drafts(before).filter(pk__in=chunk).order_by().delete()[0]
+    return count
 
 
 def prune_deliveries(before: datetime) -> int:
@@ -66,9 +80,10 @@ def media_of(runs: Iterable[uuid.UUID]) -> list[Media]:
 
 
 def _is_input(media: Media, runs: Iterable[uuid.UUID]) -> bool:
-    """Return whether a run that stays was made from this file."""
+    """Return whether a run that stays was made from this file, or a draft has it."""
     others = Run.objects.filter(workspace_id=media.workspace_id).exclude(pk__in=runs)
-    return others.filter(inputs__icontains=media.ref).exists()
+    drafts = Draft.objects.filter(member__workspace_id=media.workspace_id)
+    return any(rows.filter(inputs__icontains=media.ref).exists() for rows in (others, drafts))
 
 
 def _prune_chunk(chunk: list[uuid.UUID], before: datetime) -> tuple[int, int]:

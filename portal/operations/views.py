@@ -14,7 +14,7 @@ from portal.catalogue.models import App
 from portal.operations import health
 from portal.operations.access import may_read_metrics, staff_required
 from portal.operations.deliveries import FILTERS, counts, latest
-from portal.operations.drift import touched_runs
+from portal.operations.drift import touched_drafts, touched_runs
 from portal.operations.exposition import exposition
 from portal.operations.figures import figures
 from portal.operations.finding import find_runs
@@ -87,10 +87,18 @@ def overview(request: HttpRequest) -> HttpResponse:
 @never_cache
 @staff_required
 def app_versions(request: HttpRequest, app_id: int) -> HttpResponse:
-    """Show what changed between the versions of an app's schema, and which runs the newest one touches."""
+    """Show what changed between the versions of an app's schema, and which runs and drafts the newest one touches."""
     app = get_object_or_404(App, pk=app_id)
     count, touched = touched_runs(app)
-    context = {"app": app, "steps": steps(app), "touched": touched, "touched_count": count}
+    draft_count, drafts = touched_drafts(app)
+    context = {
+        "app": app,
+        "steps": steps(app),
+        "touched": touched,
+        "touched_count": count,
+        "drafts": drafts,
+        "draft_count": draft_count,
+    }
     return render(request, "operations/app.html", context)
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from portal.runs import tasks
 from portal.runs.admin_settle import RefinementActions, SettleActions
+from portal.runs.drafts import Draft
 from portal.runs.models import Attempt, Delivery, Move, Output, Run, SigningKey
 from portal.runs.refinements import Refinement
 from portal.workspaces.admin import ReadOnlyAdmin
@@ -114,6 +115,26 @@ class RefinementAdmin(RefinementActions, ReadOnlyAdmin):
     list_select_related = ["run", "asked_by"]
     search_fields = ["run__reference", "run__lamina_run_id", "words", "asked_by__email"]
     actions = ["close"]
+
+
+@admin.register(Draft)
+class DraftAdmin(ReadOnlyAdmin):
+    """What people have begun and not sent."""
+
+    list_display = ["updated_at", "workspace", "person", "pin", "schema"]
+    list_filter = ["updated_at", "member__workspace"]
+    list_select_related = ["member__workspace", "member__user", "pin__app", "schema__app"]
+    search_fields = ["member__user__email", "member__workspace__name", "pin__app__name"]
+
+    @admin.display(description=gettext_lazy("workspace"))
+    def workspace(self, draft: Draft) -> str:
+        """Return where it was begun."""
+        return str(draft.member.workspace)
+
+    @admin.display(description=gettext_lazy("person"))
+    def person(self, draft: Draft) -> str:
+        """Return whose it is."""
+        return str(draft.member.user)
 
 
 @admin.register(Delivery)

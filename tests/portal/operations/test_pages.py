@@ -21,7 +21,7 @@ from portal.runs.states import Status
 from portal.runs.submit import send
 from portal.workspaces.lamina import BUDGET_KEY, shared_budget
 from portal.workspaces.models import Membership, User
-from tests.factories import detail, media_of, pin_of, run_of
+from tests.factories import detail, draft_of, media_of, pin_of, run_of
 from tests.test_architecture import STAFF_ROUTES
 
 AsUser = Callable[[User], Client]
@@ -266,6 +266,22 @@ def test_change_of_an_app_is_told_with_the_runs_it_touches(desk: Client, member:
     assert "&quot;L &quot;" in page, "a stray space may be all that changed"
     assert "New" in page
     assert f"/staff/apps/{pinned.app_id}/" in desk.get(f"/admin/catalogue/app/{pinned.app_id}/change/").content.decode()
+
+
+def test_change_of_an_app_is_told_with_the_drafts_it_touches(desk: Client, member: Membership, owner: User) -> None:
+    pinned = pin_of(member.workspace, detail({"id": "1", "name": "Brief", "type": "text"}))
+    draft_of(member, pinned)
+    sent = run_of(member, pinned)
+    draft_of(owner.memberships.get(), pinned, token=sent.token)
+    address = f"/staff/apps/{pinned.app_id}/"
+    assert member.user.email not in desk.get(address).content.decode()
+    remember(pinned.app, detail({"id": "2", "name": "Other", "type": "text"}))
+    Run.objects.update(schema=pinned.app.schema)
+    response = desk.get(address)
+    assert response.context["draft_count"] == 1
+    page = response.content.decode()
+    assert member.user.email in page
+    assert owner.email not in page, "what was sent is no draft"
 
 
 def test_overview_says_what_waits_in_each_lane_why_and_for_how_long(

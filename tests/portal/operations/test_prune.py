@@ -13,10 +13,11 @@ from django.utils import timezone
 
 from portal.media.models import Media, Origin
 from portal.operations import pruning
+from portal.runs.drafts import Draft
 from portal.runs.models import Attempt, Delivery, Move, Output, Run
 from portal.runs.states import ACTIVE, Status
 from portal.workspaces.models import Membership
-from tests.factories import detail, media_of, pin_of, run_of
+from tests.factories import detail, draft_of, media_of, pin_of, run_of
 
 OLD = timedelta(days=100)
 HERE = {Status.QUEUED, Status.RUNNING, Status.COMPLETED}
@@ -155,3 +156,16 @@ def test_dry_run_counts_and_touches_nothing(member: Membership, pinned: Any) -> 
 def test_prune_wants_to_be_told_what_and_how_old(options: tuple[str, ...]) -> None:
     with pytest.raises(CommandError):
         prune(*options)
+
+
+def test_old_drafts_go_and_files_in_them_stay(member: Membership, pinned: Any) -> None:
+    run = old_run(member, pinned)
+    media = kept_output(run)
+    draft = draft_of(member, pinned, inputs={"Photos": [media.ref]})
+    prune("--runs-older-than", "90", "--drafts-older-than", "90")
+    assert Draft.objects.filter(pk=draft.pk).exists()
+    assert Media.objects.filter(pk=media.pk).exists(), "a draft has it"
+    Draft.objects.update(updated_at=timezone.now() - OLD)
+    assert "1 drafts would go." in prune("--drafts-older-than", "90", "--dry-run")
+    assert "1 drafts are gone." in prune("--drafts-older-than", "90")
+    assert not Draft.objects.exists()
