@@ -126,7 +126,7 @@ def test_one_id_leads_from_the_click_to_the_applied_delivery(
         address, body, content_type="application/json", headers={**headers, "X-Request-Id": "the-delivery"}
     )
     assert told.status_code == 200
-    tasks.apply_delivery.apply(args=[Delivery.objects.get().pk, str(run.pk)])
+    tasks.apply_delivery.apply(args=[Delivery.objects.get().pk])
 
     written = read(lines)
     by_id = [line for line in written if line.get("request_id") == "the-click"]
