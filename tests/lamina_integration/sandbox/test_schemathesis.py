@@ -105,8 +105,9 @@ def test_every_operation_answers_as_its_document_says(busy: Sandbox, tmp_path: P
     assert "Tested: 46" in held_to(busy, tmp_path / "openapi.json", excluded=EXCLUDED, examples=2)
 
 
-# The stand-in's own document may be wrong with it. Who has a description that somebody else wrote names it.
-if "LAMINA_OPENAPI" in os.environ:
+# The stand-in's own document may be wrong with it. Who has a description that somebody else wrote names it; no
+# database is asked, so that once, on the one every machine has, is enough.
+if "LAMINA_OPENAPI" in os.environ and not os.environ.get("DATABASE_URL", "").startswith("postgres"):
 
     @pytest.mark.timeout(300)
     def test_every_operation_answers_as_lamina_s_own_description_says(busy: Sandbox, tmp_path: Path) -> None:
