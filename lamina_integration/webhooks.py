@@ -23,7 +23,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import ValidationError
 
-from lamina_integration.errors import DeliveryMalformed, DeliveryStale, DeliveryUnsigned
+from lamina_integration.errors import DeliveryMalformed, DeliveryStale, DeliveryUnsigned, LaminaError
 from lamina_integration.storable import loads
 from lamina_integration.wire import RemoteRun, SigningKey
 
@@ -103,6 +103,7 @@ class KeyRing:
         self._clock = clock
         self._lock = threading.Lock()
         self._keys: tuple[SigningKey, ...] = ()
+        self._failure: LaminaError | None = None
         self._asked_at = -math.inf
         self._fetched_at = -math.inf
 
@@ -115,6 +116,9 @@ class KeyRing:
             return verify(headers=headers, body=body, keys=self._keys, now=now)
         except DeliveryUnsigned:
             if not self._refresh():
+                if self._failure and not self._keys:
+                    # Nothing was judged: without a key every delivery looks forged.
+                    raise self._failure from None
                 raise
         return verify(headers=headers, body=body, keys=self._keys, now=now)
 
@@ -124,7 +128,12 @@ class KeyRing:
             if self._clock() - self._asked_at < self._cool_down_seconds:
                 return False
             self._asked_at = self._clock()  # before the outcome is known: a failure cools down too
-            self._keys = tuple(self._fetch())
+            try:
+                self._keys = tuple(self._fetch())
+            except LaminaError as error:
+                self._failure = error
+                raise
+            self._failure = None
             self._fetched_at = self._clock()
         return True
 
