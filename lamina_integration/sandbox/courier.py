@@ -73,16 +73,38 @@ class Courier:
         if self._client:
             await self._client.aclose()
 
-    async def _deliver(self, run: Run, payload: dict[str, Any], *, held: float, kind: str = "genuine") -> None:
-        clock = self._world.clock
+    def resume(self, run: Run, owed: dict[str, Any]) -> None:
+        """Go on after a restart with a delivery that was on its way, or waited for its next try."""
+        if not owed["isOver"]:
+            self._world.clock.spawn(
+                self._deliver(
+                    run, owed["payload"], held=0.0, kind=owed["kind"], tried=owed["tried"], identity=owed["identity"]
+                )
+            )
+
+    async def _deliver(
+        self,
+        run: Run,
+        payload: dict[str, Any],
+        *,
+        held: float,
+        kind: str = "genuine",
+        tried: int = 0,
+        identity: str | None = None,
+    ) -> None:
+        clock, identity = self._world.clock, identity or str(uuid.uuid4())
+        owed = {"identity": identity, "runId": run.run_id, "payload": payload, "kind": kind}
+        pauses = self._world.knobs.webhook_retry_seconds
+        self._world.keep("owed", identity, owed | {"tried": tried, "isOver": False})
         if held:
             await clock.until(clock.now + held)
-        pauses = self._world.knobs.webhook_retry_seconds
-        for attempt in range(1, len(pauses) + 2):
-            if await self._attempt(run, payload, attempt=attempt, kind=self._fault() or kind):
+        for attempt in range(tried + 1, len(pauses) + 2):
+            is_over = await self._attempt(run, payload, attempt=attempt, kind=self._fault() or kind)
+            is_over = is_over or attempt > len(pauses)
+            self._world.keep("owed", identity, owed | {"tried": attempt, "isOver": is_over})
+            if is_over:
                 return
-            if attempt <= len(pauses):
-                await clock.until(clock.now + pauses[attempt - 1] * self._world.knobs.webhook_pace)
+            await clock.until(clock.now + pauses[attempt - 1] * self._world.knobs.webhook_pace)
 
     def _fault(self) -> str | None:
         """Return what is wrong with the next try, if anything."""

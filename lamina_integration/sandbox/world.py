@@ -141,6 +141,11 @@ class World:
             self.accounts.revoke(key)
             self.keep("key", key, {"key": f"{key}={caller.workspace.slug}", "revoked": True})
 
+    def post(self, workspace: str, post: dict[str, Any]) -> None:
+        """Remember what was published, also after a restart."""
+        self.posts.setdefault(workspace, []).insert(0, post)
+        self.keep("post", post["id"], {"workspace": workspace, "post": post})
+
     def find_offered(self, run: Run) -> OfferedApp | None:
         """Return what a run is a run of: an app, or a model played as one."""
         return self.catalogue.find(run.app_id, run.workspace) or models.as_app(run.app_id)
@@ -167,6 +172,8 @@ class World:
             self.assets.restore(record)
         for name in ("start", "delivery", "upload", "charge", "refinement"):
             self.ledger.restore(name, self._keeper.read(name))
+        for record in self._keeper.read("post"):
+            self.posts.setdefault(record["workspace"], []).insert(0, record["post"])
         for record in self._keeper.read("run"):
             run = restored(record)
             workspace = self.accounts.workspaces.get(run.workspace)
@@ -176,6 +183,9 @@ class World:
             self.runs.add(run)
             if not run.is_terminal:
                 self.player.play(run)
+        for record in self._keeper.read("owed"):
+            if receiver := self.runs.find(record["runId"]):
+                self.courier.resume(receiver, record)
 
     def as_ledger(self, last: int | None = None) -> dict[str, Any]:
         """Return the ledger with how every run (or the last so many) and every workspace's credits stand."""

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from lamina_integration.sandbox import Sandbox
-from tests.lamina_integration.sandbox.conftest import photo, run_of, started, uploaded
+from tests.lamina_integration.sandbox.conftest import Callback, photo, run_of, started, uploaded
 
 
 def client_of(lamina: Sandbox) -> httpx.Client:
@@ -32,6 +32,30 @@ def test_runs_uploads_keys_and_credits_survive_a_restart(tmp_path: Path) -> None
         lamina.finish()
         assert run_of(api, waiting)["status"] == "completed"
         assert [item["runId"] for item in api.get("/v1/runs").json()["data"]] == [waiting, done]
+
+
+def test_delivery_that_waits_for_its_next_try_survives_a_restart(tmp_path: Path, callback: Callback) -> None:
+    callback.answers += [500]
+    with Sandbox(data=tmp_path, manual=True, plain_media=True) as lamina, client_of(lamina) as api:
+        run_id = started(api, webhook=callback.url)
+        lamina.complete(run_id)
+        lamina.settle()
+        assert len(callback.received) == 1
+    for _ in range(2):  # once it has arrived, another restart sends nothing
+        with Sandbox(data=tmp_path, manual=True, plain_media=True) as lamina:
+            lamina.settle()
+            assert [entry["attempt"] for entry in lamina.ledger()["deliveries"]] == [1, 2]
+    assert len(callback.received) == 2
+
+
+def test_what_was_published_survives_a_restart(tmp_path: Path) -> None:
+    with Sandbox(data=tmp_path, manual=True) as lamina, client_of(lamina) as api:
+        (channel, *_others) = api.get("/v1/publishing/channels").json()["data"]
+        for caption in ("first", "second"):
+            api.post("/v1/publishing/publish", json={"accountIds": [channel["id"]], "caption": caption})
+    with Sandbox(data=tmp_path, manual=True) as lamina, client_of(lamina) as api:
+        posts = api.get("/v1/publishing/history").json()["data"]
+    assert [post["caption"] for post in posts] == ["second", "first"]
 
 
 def test_keys_that_came_and_went_while_it_ran_survive_a_restart(tmp_path: Path) -> None:
