@@ -95,6 +95,21 @@ class Knobs:
         return asdict(self)
 
 
+# Older or other shapes that are seen in descriptions of the API, each behind a word of `legacy`.
+LEGACY = {
+    "execution-id": "runs are known by executionId",
+    "string-details": "what is wrong with inputs is a list of sentences",
+    "minimal-errors": "an error body is its text alone",
+    "plain-429": "a 429 is plain text",
+    "app-capabilities": "an app's detail has capabilities and no outputs",
+    "bare-webhooks": "deliveries about models are not wrapped in data",
+    "create-needs-input": "content/create asks with needsInput",
+    "create-queued": "content/create answers the queued run",
+    "score-cli": "content/score answers score and label",
+    "publish-docs": "publishing answers without a summary",
+    "transfer-docs": "transfer-asset answers its url alone",
+}
+
 CHOICES = {
     "out_of_credits_answer": ("fail", "402"),
     "partial_runs": ("failed", "completed"),
@@ -113,6 +128,7 @@ def _fitted(name: str, value: Any, current: Any, is_probability: bool) -> Any:
     elif isinstance(current, tuple):
         wanted = (int, float) if name == "webhook_retry_seconds" else str
         fits = isinstance(value, (list, tuple)) and all(isinstance(item, wanted) for item in value)
+        fits = fits and (name != "legacy" or set(value) <= LEGACY.keys())
         value = tuple(value) if fits else value
     elif isinstance(current, dict):
         fits = isinstance(value, dict) and all(isinstance(item, str) for pair in value.items() for item in pair)
@@ -120,6 +136,7 @@ def _fitted(name: str, value: Any, current: Any, is_probability: bool) -> Any:
         fits = isinstance(value, str) and value in CHOICES.get(name, (value,))
     if not fits:
         choices = f"; one of {CHOICES[name]}" if name in CHOICES else ""
+        choices = f"; any of {', '.join(LEGACY)}" if name == "legacy" else choices
         raise KnobError(f"{name} cannot be {value!r}{choices}")
     return value
 

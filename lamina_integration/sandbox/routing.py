@@ -111,7 +111,7 @@ def plan(offered: OfferedApp, *, brief: str, given: dict[str, Any], asks: dict[s
             asked.append({"name": address(parameters, parameter), "question": _question(parameter)})
     return Plan(
         offered=offered,
-        rationale=f"Its words are closest to the brief; it makes {len(offered.app.outputs)} outputs.",
+        rationale=f"Its words are closest to the brief; it makes {_counted(len(offered.app.outputs))}.",
         drafted=drafted,
         asked=asked,
         warnings=warnings,
@@ -139,6 +139,10 @@ def _question(parameter: Parameter) -> str:
         kind = " or ".join(parameter.accept) or "file"
         return f"Which {kind} is it for {parameter.name.strip()}?"
     return f"What should stand for {parameter.name.strip()}?"
+
+
+def _counted(outputs: int) -> str:
+    return "1 output" if outputs == 1 else f"{outputs} outputs"
 
 
 def _makes(offered: OfferedApp, modality: str) -> bool:

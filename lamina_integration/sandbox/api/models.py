@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -41,15 +43,15 @@ async def generate(request: Request) -> Response:
     world, caller = world_of(request), caller_of(request)
     modality = request.url.path.rsplit("/", 1)[-1]
     body = await read_object(request)
-    model = _model(str(body.get("model")), modality)
-    given = body.get("params") if isinstance(body.get("params"), dict) else {}
+    model = _model_of(body, modality)
+    given = body.get("params")
+    if given is not None and not isinstance(given, dict):
+        raise _unfit([{"field": "params", "error": "invalid_type", "message": "params must be an object."}])
     given = models.understood(model, dict(given or {}))
     given |= {"prompt": body["prompt"]} if body.get("prompt") is not None else {}
     check_webhook(body.get("webhookUrl"))
     if errors := models.errors(model, given):
-        message = f"{len(errors)} {'field is' if len(errors) == 1 else 'fields are'} not as the model needs them."
-        details = {"code": "invalid_params", "message": message, "details": {"errors": errors}}
-        raise Refusal(status=400, code="VALIDATION_ERROR", message="Invalid parameters for model", details=details)
+        raise _unfit(errors)
     offered = models.as_app(PREFIX + model.model_id)
     if offered is None:
         raise not_found("Model")
@@ -64,6 +66,22 @@ async def generate(request: Request) -> Response:
 async def get_model_run(request: Request) -> Response:
     """Return one run of a model."""
     return data(run_of(request, kind="model").as_wire())
+
+
+def _model_of(body: dict[str, Any], modality: str) -> Model:
+    """Return the model a body names; one that was left out or invented is a bad parameter like any other."""
+    model = MODELS.get(name) if isinstance(name := body.get("model"), str) else None
+    if model is None or model.modality != modality:
+        known = [model_id for model_id, each in MODELS.items() if each.modality == modality]
+        error = "missing" if body.get("model") is None else "not_allowed"
+        raise _unfit([{"field": "model", "error": error, "message": "model names no such model.", "allowed": known}])
+    return model
+
+
+def _unfit(errors: list[dict[str, Any]]) -> Refusal:
+    message = f"{len(errors)} {'field is' if len(errors) == 1 else 'fields are'} not as the model needs them."
+    details = {"code": "invalid_params", "message": message, "details": {"errors": errors}}
+    return Refusal(status=400, code="VALIDATION_ERROR", message="Invalid parameters for model", details=details)
 
 
 def _model(model_id: str, modality: str | None) -> Model:

@@ -27,9 +27,12 @@ async def preview(request: Request) -> Response:
     plan = _routed(
         request, body | {"modality": constraints.get("modality"), "aspectRatio": constraints.get("aspectRatio")}
     )
-    if isinstance(plan, dict):
-        return data(_freestyle(text_of(body, "brief"), constraints, document))
-    return data(_form_answer(plan, document))
+    if not isinstance(plan, dict):
+        return data(_form_answer(plan, document))
+    if body.get("appId"):
+        reason = f"The app {body['appId']} is not in this workspace."
+        return data({"mode": "agent_failed", "reason": reason, "errors": [plan["reason"]]})
+    return data(_freestyle(text_of(body, "brief"), constraints, document))
 
 
 async def confirm(request: Request) -> Response:

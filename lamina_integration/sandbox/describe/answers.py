@@ -120,7 +120,9 @@ DATA: dict[str, Schema] = {
         ),
     ),
     "preview": shape(
-        mode=one_of("app", "freestyle"),
+        mode=one_of("app", "freestyle", "agent_failed"),
+        reason=maybe_absent(TEXT),
+        errors=maybe_absent(TEXTS),
         selectedApp=maybe_absent(ref("SelectedApp")),
         draftedInputs=maybe_absent(
             {"type": "object", "additionalProperties": shape(value={}, source=TEXT)},
@@ -140,7 +142,7 @@ DATA: dict[str, Schema] = {
         ),
         warnings=maybe_absent(many(ref("Warning"))),
         freestylePlan=maybe_absent(shape(modality=MODALITY, rationale=TEXT, variants=many(ANYTHING))),
-        estimate=shape(credits=or_null(CREDITS), manageUrl=or_null(ADDRESS)),
+        estimate=maybe_absent(shape(credits=or_null(CREDITS), manageUrl=or_null(ADDRESS))),
     ),
     "confirm": shape(
         mode=one_of("app", "freestyle"),

@@ -197,7 +197,28 @@ def test_model_s_problems_are_nested_by_field(api: httpx.Client) -> None:
         ("bogus", "unknown_field"),
         ("prompt", "required"),
     ]
-    assert api.post("/v1/generate/image", json={"model": "none"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ({"prompt": "A mug"}, ("model", "missing")),
+        ({"prompt": "A mug", "model": "invented-9"}, ("model", "not_allowed")),
+        ({"prompt": "A mug", "model": "ideogram-v3", "params": "square"}, ("params", "invalid_type")),
+    ],
+)
+def test_model_that_is_not_there_is_a_bad_parameter(
+    api: httpx.Client, body: dict[str, str], found: tuple[str, str]
+) -> None:
+    answer = api.post("/v1/generate/image", json=body)
+    (error,) = answer.json()["details"]["details"]["errors"]
+    assert (answer.status_code, error["field"], error["error"]) == (400, *found)
+
+
+def test_preview_of_an_app_that_is_not_there_says_so(api: httpx.Client) -> None:
+    preview = posted(api, "/v1/content/preview-run", brief="a mug on a table", document={}, appId="nope")
+    assert preview["mode"] == "agent_failed"
+    assert preview["errors"]
 
 
 def test_publishing_fails_channel_by_channel_and_is_remembered(lamina: Sandbox, api: httpx.Client) -> None:
@@ -274,6 +295,12 @@ def test_account_is_the_key_s_workspace(api: httpx.Client, stranger: httpx.Clien
     assert (mine["workspace"]["slug"], theirs["workspace"]["slug"]) == ("example-shop", "other-shop")
     named = {"x-workspace-id": mine["workspace"]["id"]}
     assert api.get("/v1/apps", headers=named).status_code == 200
+
+
+def test_shape_that_is_not_known_is_no_shape(lamina: Sandbox) -> None:
+    answer = httpx.patch(f"{lamina.url}/_sandbox/knobs", json={"legacy": ["zzz"]})
+    assert answer.status_code == 400
+    assert "execution-id" in answer.text
 
 
 @pytest.mark.parametrize(
