@@ -196,7 +196,9 @@ CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
-CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+# A start in flight must live to hear its answer: killed with the connection, it would leave a run of which
+# nobody knows whether Lamina has it. Its message may come a second time instead, and then finds nothing to claim.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 # The lanes of the workers: what a person waits for, what needs nothing but our own rows and so never waits
 # behind a Lamina that hangs, copies of large files, changes in words, and everything else. Runs of batches are
 # sent to `batch`.

@@ -54,7 +54,7 @@ def restart_under_load(trial: Trial) -> None:
     trial.demand(backlog, "nothing was waiting when Redis came back: nothing was tried")
     trial.demand(fell and falls_after <= 15, f"the backlog fell only after {falls_after:.0f} s")
     trial.demand(not refused, f"{refused} forms were not taken while Redis was away")
-    trial.compare([*briefs, *hang(trial)])
+    trial.compare([*briefs, *hang(trial), *cut_off_starts(trial), *empty_again_and_again(trial)])
 
 
 def hang(trial: Trial) -> list[str]:
@@ -94,4 +94,63 @@ def hang(trial: Trial) -> list[str]:
     statuses = {each.status for each in [*told, *answers.values()]}
     trial.demand(statuses <= {200, 202, 302}, f"while Redis hung there were answers {sorted(statuses)}")
     trial.demand(not reader.broken, f"pages were broken while Redis hung: {reader.broken[:3]}")
+    return briefs
+
+
+def cut_off_starts(trial: Trial) -> list[str]:
+    """Kill Redis while starts are with Lamina and nobody delivers: each must hear its answer all the same.
+
+    They are of one app and of one moment, so that a start that is given up could not be told from the others.
+    """
+    stage, rows = trial.stage, trial.stage.rows
+    slow = 8.0 if trial.scale >= 1 else 3.0
+    rounds = trial.count(5, least=2)
+    stage.lamina.turn(slow_starts=slow, webhooks=False)
+    out = "select count(*) from runs_attempt where sent_at is not null and closed_at is null"
+    briefs: list[str] = []
+    caught = 0
+    for number in range(rounds):
+        part = trial.briefs(4, kind=f"cut off {number} ")
+        briefs += part
+        trial.submit(part, threads=4)
+        wait_until(lambda: rows.one(out) >= 3, seconds=slow * 4)
+        caught += rows.one(out)
+        stage.company.kill("redis")
+        stage.company.wait_up("redis")
+    seconds = trial.settle(within=60 + 4 * slow)
+    stage.lamina.turn(slow_starts=0.0, webhooks=True)
+    unconfirmed = rows.one(
+        "select count(distinct m.run_id) from runs_move m join runs_run r on r.id = m.run_id"
+        " where m.to = 'unconfirmed' and r.inputs->>'brief_text' like %s",
+        f"{trial.name} cut off %",
+    )
+    trial.note(f"{caught} starts were with Lamina when Redis was killed under them, settled {seconds:.0f} s later")
+    trial.demand(caught >= 2 * rounds, f"only {caught} starts were in flight when Redis was killed: little was tried")
+    trial.demand(not unconfirmed, f"{unconfirmed} starts in flight went unconfirmed when Redis was killed")
+    return briefs
+
+
+def empty_again_and_again(trial: Trial) -> list[str]:
+    """Empty Redis under load: every message, lock, session in the cache and count of requests is gone at once."""
+    stage = trial.stage
+    times = trial.count(20, least=5)
+    briefs = trial.briefs(trial.count(200, least=12), kind="emptied ")
+    over = threading.Event()
+    emptied = 0
+
+    def empty() -> None:
+        nonlocal emptied
+        while not over.wait(0.5) and emptied < times:
+            stage.redis.flushall()
+            emptied += 1
+
+    emptier = threading.Thread(target=empty, name="emptier")
+    emptier.start()
+    trial.submit(briefs, threads=3, pause=0.5, tries=5)
+    emptier.join()
+    over.set()
+    seconds = trial.settle(within=120)
+    trial.tried += f"; emptied {emptied} times under {len(briefs)} runs"
+    trial.note(f"all that was sent while Redis was emptied had settled {seconds:.0f} s after the last form")
+    trial.demand(emptied == times, f"Redis was emptied {emptied} times, not {times}")
     return briefs
