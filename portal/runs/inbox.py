@@ -28,7 +28,7 @@ from lamina_integration.webhooks import REQUEST_ID_HEADER, VerifiedDelivery, che
 from portal import trace
 from portal.runs import models as rows
 from portal.runs import rejections, rounds, track
-from portal.runs.models import Delivery, Verdict
+from portal.runs.models import Attempt, Delivery, Verdict
 from portal.runs.rejections import Reason
 from portal.runs.states import Teller
 from portal.workspaces.lamina import client_for
@@ -211,6 +211,8 @@ def apply_delivery(delivery_id: int) -> uuid.UUID:
             rounds.want_details(run_id)
         else:
             track.adopt(run_id, read_run(delivery.body), told_by=Teller.DELIVERY)
+            if delivery.attempt.unanswered:
+                Attempt.objects.filter(pk=delivery.attempt_id).update(unanswered=False)
         Delivery.objects.filter(pk=delivery_id).update(applied_at=timezone.now(), error="")
         logger.info("delivery applied run=%s delivery=%d", delivery.attempt.run.reference, delivery_id)
     return run_id

@@ -256,6 +256,9 @@ class Attempt(models.Model):
     callback = models.CharField(max_length=10, choices=Callback, blank=True, help_text=_("Empty: not asked."))
     closed_at = models.DateTimeField(null=True, help_text=_("When its outcome was known."))
     outcome = models.CharField(max_length=200, blank=True)
+    unanswered = models.BooleanField(
+        default=False, help_text=_("It was sent, and nobody knows what became of it: some run at Lamina may be its.")
+    )
 
     class Meta:
         ordering = ["opened_at"]
@@ -266,14 +269,15 @@ class Attempt(models.Model):
                 fields=["run"], condition=Q(closed_at__isnull=True), name="one_open_attempt_per_run"
             )
         ]
+        indexes = [models.Index(fields=["sent_at"], condition=Q(unanswered=True), name="attempt_unanswered")]
 
     def __str__(self) -> str:
         return f"{self.run} {self.opened_at:%H:%M:%S}"
 
-    def close(self, outcome: str) -> None:
-        """Write down how it ended."""
-        self.closed_at, self.outcome = timezone.now(), outcome[:200]
-        self.save(update_fields=["closed_at", "outcome"])
+    def close(self, outcome: str, *, unanswered: bool = False) -> None:
+        """Write down how it ended, and whether that leaves open what became of it at Lamina."""
+        self.closed_at, self.outcome, self.unanswered = timezone.now(), outcome[:200], unanswered
+        self.save(update_fields=["closed_at", "outcome", "unanswered"])
 
 
 class OutputStatus(models.TextChoices):

@@ -14,9 +14,9 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from lamina_integration import LaminaClient, LaminaError, Lane, Page, RunSummary
+from lamina_integration import LaminaClient, LaminaError, Lane, Page, RemoteRun, RunSummary
 from portal.runs import costs, track
-from portal.runs.models import Attempt, Run
+from portal.runs.models import Attempt, Delivery, Run
 from portal.runs.refinements import OPEN_REFINEMENTS, Refinement
 from portal.runs.states import ACTIVE, REMOTE, Status, Teller
 from portal.workspaces import budgets
@@ -65,6 +65,7 @@ def release_lost_attempts() -> None:
                 _release(attempt.run, was_sent=attempt.sent_at is not None)
     stranded = Run.objects.filter(status=Status.SUBMITTING).exclude(attempts__closed_at=None)
     for run in stranded[:200]:
+        run.attempts.filter(sent_at=run.sent_at, sent_at__isnull=False).update(unanswered=True)
         _release(run, was_sent=run.sent_at is not None)
 
 
@@ -80,9 +81,10 @@ def settle_unconfirmed() -> None:
     """Look among Lamina's runs for those that were sent and never answered.
 
     A run there that is not one of ours, of the same app and from the right moment, is ours when no
-    other of our unanswered runs could be meant. One goes back to waiting, once, only when the grace
-    time is over and a complete list has nothing that could be it. Everything else stays as it is
-    and is shown to staff: a second payment is worse than a run that waits.
+    other of our unanswered attempts could be meant, whatever became of their runs since. One goes
+    back to waiting, once, only when the grace time is over and a complete list has nothing that
+    could be it. Everything else stays as it is and is shown to staff: a second payment is worse
+    than a run that waits.
     """
     due = Run.objects.filter(status=Status.UNCONFIRMED, next_at__lte=timezone.now(), sent_at__isnull=False)
     groups: dict[tuple[str, str], list[Run]] = defaultdict(list)
@@ -105,13 +107,20 @@ def _settle_group(runs: list[Run], client: LaminaClient) -> None:
     for run in runs:
         run.look_again_in(LOOK_AGAIN_SECONDS)
     unclaimed, is_complete = strangers(runs[0].app.lamina_id, oldest - WIDE, client)
-    unanswered = _unanswered_like(runs[0])
+    told = _told_of(runs[0].app_id, oldest - WIDE, unclaimed)
+    unanswered = _unanswered_like(runs[0], oldest - WIDE)
     for run in runs:
-        candidates = [summary for summary in unclaimed if _fits(run, summary)]
-        rivals = [other for other in unanswered if any(_fits(other, summary) for summary in candidates)]
-        if len(candidates) == 1 and len(rivals) == 1:
+        candidates = [
+            summary
+            for summary in unclaimed
+            if _fits(run.sent_at, summary) and told.get(summary.run_id, run.pk) == run.pk
+        ]
+        rivals = {other.run_id for other in unanswered if any(_fits(other.sent_at, each) for each in candidates)}
+        if len(candidates) == 1 and rivals <= {run.pk}:
             logger.info("unconfirmed run found run=%s lamina_run=%s", run.reference, candidates[0].run_id)
-            track.adopt(run.pk, client.runs.get(candidates[0].run_id), told_by=Teller.SWEEP)
+            remote = client.runs.get(candidates[0].run_id)
+            track.adopt(run.pk, remote, told_by=Teller.SWEEP)
+            note_answered(run, remote)
         elif (
             is_complete
             and not run.resends
@@ -146,23 +155,38 @@ def _listed_page(app_id: str, since: datetime, number: int, client: LaminaClient
     return client.runs.list(app_id=app_id, since=since, limit=100, offset=100 * number)
 
 
-def _unanswered_like(run: Run) -> list[Run]:
-    """Return every run whose answer may be missing and that Lamina would list with the same key and app."""
-    unanswered = Run.objects.filter(
-        app_id=run.app_id,
-        lamina_run_id=None,
-        sent_at__isnull=False,
-        status__in=[Status.SUBMITTING, Status.UNCONFIRMED],
-    )
+def _unanswered_like(run: Run, since: datetime) -> list[Attempt]:
+    """Return the attempts of which nobody knows what became and that Lamina would list with the same key and app.
+
+    Whatever their runs are by now: one that was given up, sent once more or cancelled may be at Lamina all the same.
+    """
+    unanswered = Attempt.objects.filter(unanswered=True, sent_at__gte=since, run__app_id=run.app_id)
     key = key_of(run.workspace)
-    return [other for other in unanswered.select_related("workspace") if key_of(other.workspace) == key]
+    return [other for other in unanswered.select_related("run__workspace") if key_of(other.run.workspace) == key]
 
 
-def _fits(run: Run, summary: RunSummary) -> bool:
-    """Return whether the moment is so right that it is this run, if nothing else could be."""
-    if summary.created_at is None or run.sent_at is None:
+def _told_of(app_id: int, since: datetime, unclaimed: list[RunSummary]) -> dict[str, uuid.UUID]:
+    """Return which of our runs deliveries say that these belong to: they came to an address only one attempt had."""
+    ids = [summary.run_id for summary in unclaimed]
+    told = Delivery.objects.filter(attempt__run__app_id=app_id, received_at__gte=since, lamina_run_id__in=ids)
+    return dict(told.values_list("lamina_run_id", "attempt__run_id"))
+
+
+def note_answered(run: Run, remote: RemoteRun) -> None:
+    """Write down that a run at Lamina came of the attempt that was sent nearest to its beginning."""
+    if not Run.objects.filter(pk=run.pk, lamina_run_id=remote.run_id).exists():
+        return
+    attempts = [attempt for attempt in run.attempts.filter(unanswered=True).order_by("-sent_at") if attempt.sent_at]
+    began = remote.created_at
+    nearest = sorted(attempts, key=lambda attempt: abs(attempt.sent_at - began)) if began else attempts
+    Attempt.objects.filter(pk__in=[attempt.pk for attempt in nearest[:1]]).update(unanswered=False)
+
+
+def _fits(sent_at: datetime | None, summary: RunSummary) -> bool:
+    """Return whether the moment is so right that it is what was sent then, if nothing else could be."""
+    if summary.created_at is None or sent_at is None:
         return False
-    return run.sent_at - CLOCK_SKEW <= summary.created_at <= run.sent_at + ANSWER_WINDOW
+    return sent_at - CLOCK_SKEW <= summary.created_at <= sent_at + ANSWER_WINDOW
 
 
 def could_be(run: Run, summary: RunSummary) -> bool:

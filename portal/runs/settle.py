@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from lamina_integration import LaminaError, LaminaNotFound, Lane
 from portal.runs import track
 from portal.runs.models import Run
-from portal.runs.reconcile import WIDE, could_be, strangers
+from portal.runs.reconcile import WIDE, could_be, note_answered, strangers
 from portal.runs.states import Status, Teller
 from portal.workspaces.lamina import client_for
 from portal.workspaces.models import User
@@ -77,6 +77,7 @@ def join(run: Run, *, lamina_run_id: str, person: User, reason: str) -> None:
     track.adopt(run.pk, remote, told_by=Teller.STAFF, why=_said(person, _("this is its run"), reason))
     if not Run.objects.filter(pk=run.pk, lamina_run_id=remote.run_id).exists():
         raise SettleRefused(_("Somebody else settled it at the same moment. Look at its history."))
+    note_answered(run, remote)
 
 
 def send_once_more(run: Run, *, person: User, reason: str) -> None:

@@ -273,7 +273,7 @@ def mark_sent(attempt: Attempt, *, callback: str = "") -> bool:
     lease = now + timedelta(seconds=LEASE_SECONDS)
     with transaction.atomic():
         if not Attempt.objects.filter(pk=attempt.pk, closed_at=None).update(
-            sent_at=now, lease_until=lease, callback=callback
+            sent_at=now, lease_until=lease, callback=callback, unanswered=True
         ):
             return False
         may_go = Run.objects.filter(~Exists(stops_of(attempt.run.workspace)), pk=attempt.run_id, cancel_asked_at=None)
@@ -287,7 +287,7 @@ def mark_sent(attempt: Attempt, *, callback: str = "") -> bool:
 def _keep_back(attempt: Attempt) -> None:
     """Close an attempt whose request must not leave, and say in the run's history why."""
     run = attempt.run
-    Attempt.objects.filter(pk=attempt.pk).update(sent_at=None)
+    Attempt.objects.filter(pk=attempt.pk).update(sent_at=None, unanswered=False)
     run.refresh_from_db(fields=["status", "cancel_asked_at"])
     if run.cancel_asked_at:
         attempt.close("cancelled before it was sent")
@@ -345,7 +345,7 @@ def refuse(attempt: Attempt, problems: tuple[InputProblem, ...]) -> None:
 def leave_unconfirmed(attempt: Attempt, *, why: str) -> None:
     """Record that the request went out and no answer came: it may or may not exist at Lamina."""
     with transaction.atomic():
-        attempt.close(f"no answer: {why}")
+        attempt.close(f"no answer: {why}", unanswered=True)
         attempt.run.refresh_from_db()
         attempt.run.move(
             Status.UNCONFIRMED, told_by=Teller.WORKER, why=_("Sent, and no answer came."), next_at=timezone.now()

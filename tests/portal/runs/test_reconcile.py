@@ -1,5 +1,6 @@
 """The sweep: what is stuck is found, what is unknown is looked for, nothing is sent twice."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -7,10 +8,11 @@ from django.utils import timezone
 
 from lamina_integration import Page, RunSummary
 from lamina_integration.sandbox import Sandbox
-from portal.runs import reconcile, submit
+from portal.runs import inbox, reconcile, settle, submit
 from portal.runs.lanes import runs_to_send
-from portal.runs.models import Attempt, Run
+from portal.runs.models import Attempt, Delivery, Run
 from portal.runs.states import Status
+from portal.workspaces.models import Membership, User
 
 
 def age(run: Run, **by: float) -> None:
@@ -80,6 +82,90 @@ def test_two_lost_answers_that_could_be_either_are_not_guessed(run: Run, member:
     submit.send(twin.pk)
     reconcile.settle_unconfirmed()
     assert set(Run.objects.values_list("status", flat=True)) == {Status.UNCONFIRMED}
+
+
+@pytest.fixture
+def twin(run: Run, member: Membership) -> Run:
+    """A second run with the same inputs, sent at the same moment."""
+    return submit.submit(
+        member=member, pin=run.pin, schema=run.schema, inputs=run.inputs, outputs_wanted=[], token=run.pk
+    )
+
+
+@pytest.fixture
+def taken_from(run: Run, twin: Run, lamina: Sandbox) -> str:
+    """Lamina's id of the run whose answer was lost; the twin's request never arrived."""
+    lamina.set(lost_answers=1.0, webhooks=False)
+    submit.send(run.pk)
+    lamina.set(lost_answers=0.0, lost_requests=1.0)
+    submit.send(twin.pk)
+    lamina.set(lost_requests=0.0)
+    run.refresh_from_db()
+    (started,) = lamina.ledger()["starts"]
+    return str(started["runId"])
+
+
+def look() -> None:
+    """Look for every unconfirmed run now."""
+    Run.objects.update(next_at=timezone.now())
+    reconcile.settle_unconfirmed()
+
+
+@pytest.mark.parametrize("what", ["given up", "sent once more", "sent once more and accepted", "cancelled"])
+def test_lamina_s_run_is_not_taken_from_one_that_went_on_without_it(
+    run: Run, twin: Run, taken_from: str, staff: User, what: str
+) -> None:
+    if what == "given up":
+        settle.give_up(run, person=staff, reason="x")
+    elif what == "cancelled":
+        run.move(Status.CANCELLED, told_by="staff")
+    else:
+        settle.send_once_more(run, person=staff, reason="x")
+    if what == "sent once more and accepted":
+        submit.send(run.pk)
+    look()
+    twin.refresh_from_db()
+    assert (twin.status, twin.lamina_run_id) == (Status.UNCONFIRMED, None)
+
+
+def test_delivery_for_one_that_was_given_up_frees_the_others(
+    run: Run, twin: Run, taken_from: str, staff: User, lamina: Sandbox
+) -> None:
+    settle.give_up(run, person=staff, reason="x")
+    remote = {"data": {"runId": taken_from, "status": "running", "outputs": []}}
+    delivery = Delivery.objects.create(
+        attempt=run.attempts.get(),
+        digest="d",
+        verdict="accepted",
+        lamina_run_id=taken_from,
+        signed_at=timezone.now(),
+        body=json.dumps(remote),
+    )
+    look()
+    twin.refresh_from_db()
+    assert twin.lamina_run_id is None, "the delivery tells whose it is before anybody has applied it"
+    inbox.apply_delivery(delivery.pk)
+    run.refresh_from_db()
+    assert run.lamina_run_id == taken_from
+    assert not run.attempts.get().unanswered
+    age(twin, minutes=5)
+    look()
+    twin.refresh_from_db()
+    assert twin.status == Status.WAITING, "what is left at Lamina is the other's"
+
+
+def test_run_that_is_certainly_not_there_waits_for_no_attempt_that_was_answered(
+    run: Run, twin: Run, lamina: Sandbox
+) -> None:
+    lamina.set(webhooks=False)
+    submit.send(run.pk)
+    assert not run.attempts.get().unanswered
+    lamina.set(lost_answers=1.0)
+    submit.send(twin.pk)
+    look()
+    twin.refresh_from_db()
+    assert twin.lamina_run_id == lamina.ledger()["starts"][1]["runId"]
+    assert not twin.attempts.get().unanswered
 
 
 def test_run_that_certainly_never_arrived_is_sent_once_more_after_the_grace(run: Run, lamina: Sandbox) -> None:
