@@ -135,6 +135,7 @@ class Run(models.Model):
             models.Index(
                 fields=["details_next_at"], condition=Q(details_next_at__isnull=False), name="run_to_ask_about"
             ),
+            models.Index(fields=["cancel_next_at"], condition=Q(cancel_next_at__isnull=False), name="run_to_cancel"),
         ]
 
     def __str__(self) -> str:
@@ -172,6 +173,7 @@ class Run(models.Model):
         now = timezone.now()
         if to in FINAL:
             changes.setdefault("finished_at", now)
+            changes.setdefault("cancel_next_at", None)
         # Inside a transaction all of it is undone by that one: no savepoint, which is two more ways to the database.
         with transaction.atomic(savepoint=False):
             moved = Run.objects.filter(pk=self.pk, status=leaving).update(
@@ -194,8 +196,9 @@ class Run(models.Model):
         """Move back to waiting, or end it if a person has asked for that meanwhile: Lamina has no such run."""
         self.refresh_from_db(fields=["status", "cancel_asked_at"])
         if self.cancel_asked_at:
+            ended = _("Cancelled. Lamina does not have it.") if self.sent_at else _("Cancelled before it was sent.")
             with transaction.atomic():
-                moved = self.move(Status.CANCELLED, told_by=Teller.PERSON, why=str(_("Cancelled before it was sent.")))
+                moved = self.move(Status.CANCELLED, told_by=Teller.PERSON, why=str(ended))
                 if moved:
                     costs.book(self)
             return moved

@@ -18,7 +18,7 @@ from lamina_integration import LaminaClient, LaminaError, Lane, Page, RemoteRun,
 from portal.runs import costs, track
 from portal.runs.models import Attempt, Delivery, Run
 from portal.runs.refinements import OPEN_REFINEMENTS, Refinement
-from portal.runs.states import ACTIVE, REMOTE, Status, Teller
+from portal.runs.states import ACTIVE, Status, Teller
 from portal.workspaces import budgets
 from portal.workspaces.lamina import client_for, key_of
 from portal.workspaces.models import LedgerLine, LineKind
@@ -32,26 +32,32 @@ GRACE = timedelta(seconds=120)
 LOOK_AGAIN_SECONDS = 15
 PAGES = 5
 CANCEL_AGAIN_AFTER = timedelta(seconds=5)
-CANCEL_ASKED_FOR = timedelta(minutes=10)
+CANCEL_AGAIN_WITHIN = timedelta(minutes=10)
 SETTLED_WITHIN = timedelta(seconds=10)  # a hold younger than that belongs to a transaction that is on its way
 
 
 def runs_to_cancel() -> list[uuid.UUID]:
-    """Return runs at Lamina that a person wants to end; each is asked about at twice the pause before.
+    """Return runs at Lamina that a person wants to end, for as long as they go on there.
 
-    Runs that wait although their end was asked for, which nothing should leave behind, end here.
+    Each is asked about at twice the pause before, up to ten minutes. Runs that nobody is sending
+    although their end was asked for, at the very moment they were handed back, end here.
     """
     now = timezone.now()
-    for run in Run.objects.filter(status=Status.WAITING, cancel_asked_at__isnull=False)[:200]:
+    handed_back = Run.objects.filter(status__in=[Status.WAITING, Status.NEEDS_ATTENTION])
+    for run in handed_back.filter(cancel_asked_at__isnull=False)[:200]:
         run.move(Status.CANCELLED, told_by=Teller.SWEEP, why=_("Cancelled before it was sent."))
-    due = Run.objects.filter(status__in=REMOTE, cancel_next_at__lte=now, cancel_asked_at__isnull=False)
-    ids = []
-    for run in due.order_by("cancel_next_at")[:50]:
-        age = now - (run.cancel_asked_at or now)
-        run.cancel_next_at = now + max(age, CANCEL_AGAIN_AFTER) if age < CANCEL_ASKED_FOR else None
-        run.save(update_fields=["cancel_next_at"])
-        ids.append(run.pk)
-    return ids
+    due = Run.objects.filter(cancel_next_at__lte=now, lamina_run_id__isnull=False)
+    return [run.pk for run in due.order_by("cancel_next_at")[:50] if put_off_cancel(run)]
+
+
+def put_off_cancel(run: Run) -> bool:
+    """Leave a cancel that is due to its message for a moment; False when somebody else did, or it is not due."""
+    now = timezone.now()
+    # Nobody could be asked before Lamina's id was known.
+    age = now - max((at for at in (run.cancel_asked_at, run.accepted_at) if at), default=now)
+    again = now + min(max(age, CANCEL_AGAIN_AFTER), CANCEL_AGAIN_WITHIN)
+    due = Run.objects.filter(pk=run.pk, cancel_next_at=run.cancel_next_at, cancel_next_at__lte=now)
+    return bool(due.update(cancel_next_at=again))
 
 
 def release_lost_attempts() -> None:
@@ -123,7 +129,7 @@ def _settle_group(runs: list[Run], client: LaminaClient) -> None:
             note_answered(run, remote)
         elif (
             is_complete
-            and not run.resends
+            and (run.cancel_asked_at or not run.resends)
             and not any(could_be(run, summary) for summary in unclaimed)
             and asked_at - (run.sent_at or asked_at) > GRACE
         ):
@@ -176,10 +182,11 @@ def note_answered(run: Run, remote: RemoteRun) -> None:
     """Write down that a run at Lamina came of the attempt that was sent nearest to its beginning."""
     if not Run.objects.filter(pk=run.pk, lamina_run_id=remote.run_id).exists():
         return
-    attempts = [attempt for attempt in run.attempts.filter(unanswered=True).order_by("-sent_at") if attempt.sent_at]
+    sent = run.attempts.filter(unanswered=True, sent_at__isnull=False).order_by("-sent_at")
+    moments = {attempt.pk: attempt.sent_at for attempt in sent if attempt.sent_at}
     began = remote.created_at
-    nearest = sorted(attempts, key=lambda attempt: abs(attempt.sent_at - began)) if began else attempts
-    Attempt.objects.filter(pk__in=[attempt.pk for attempt in nearest[:1]]).update(unanswered=False)
+    nearest = sorted(moments, key=lambda pk: abs(moments[pk] - began)) if began else list(moments)
+    Attempt.objects.filter(pk__in=nearest[:1]).update(unanswered=False)
 
 
 def _fits(sent_at: datetime | None, summary: RunSummary) -> bool:

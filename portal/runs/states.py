@@ -35,7 +35,7 @@ MOVES: dict[str, dict[str, str]] = {
         Status.WAITING: "Lamina certainly did not take it: busy, away, or the worker was lost before the request left.",
         Status.QUEUED: "Lamina took it.",
         Status.RUNNING: "Lamina took it and has begun.",
-        Status.CANCELLED: "A person ended it just before the request left.",
+        Status.CANCELLED: "A person ended it just before the request left, or Lamina did not take it after that.",
         Status.UNCONFIRMED: "The request went out and no answer came.",
         Status.NEEDS_ATTENTION: "The newest schema refuses the inputs; nothing was spent.",
         Status.FAILED: "Lamina said no; nothing was started.",
@@ -81,6 +81,8 @@ MEANINGS: dict[str, str] = {
     Status.CANCELLED: "A person ended it, or Lamina did.",
 }
 
+# What Lamina answers when a run cannot be stopped any more.
+NOT_CANCELLABLE = "not_cancellable"
 FINAL = frozenset(status for status, following in MOVES.items() if not following)
 # Lamina knows these runs, so its news can move them.
 REMOTE = frozenset({Status.QUEUED, Status.RUNNING})

@@ -43,7 +43,7 @@ from portal.runs.drafts import Draft
 from portal.runs.lanes import SCHEMA_SECONDS
 from portal.runs.leases import LEASE_SECONDS, renewed
 from portal.runs.models import Attempt, Callback, Move, Output, Run, RunLane
-from portal.runs.states import Status, Teller
+from portal.runs.states import FINAL, NOT_CANCELLABLE, Status, Teller
 from portal.workspaces.brakes import TRY_EVERY, credits_words, find_brake, note_refusal, stopped_words
 from portal.workspaces.budgets import find_stop, stops_of
 from portal.workspaces.lamina import client_for
@@ -58,7 +58,6 @@ UPLOAD_REFUSED = "UPLOAD_REFUSED"
 # Outcomes of attempts that are nobody's failure, however often they repeat.
 NO_CREDITS = "no credits at Lamina"
 SPENDING_STOPPED = "spending was stopped"
-NOT_CANCELLABLE = "not_cancellable"
 
 
 def submit(
@@ -334,7 +333,12 @@ def refuse(attempt: Attempt, problems: tuple[InputProblem, ...]) -> None:
     """Hand the run back to its person: these inputs are not taken, and nothing was spent."""
     with transaction.atomic():
         attempt.close("inputs refused")
-        attempt.run.move(
+        run = attempt.run
+        run.refresh_from_db(fields=["status", "cancel_asked_at"])
+        if run.cancel_asked_at:
+            run.move(Status.CANCELLED, told_by=Teller.PERSON, why=_("Cancelled. Lamina does not have it."))
+            return
+        run.move(
             Status.NEEDS_ATTENTION,
             told_by=Teller.WORKER,
             why=_("The app does not take these inputs."),
@@ -387,26 +391,41 @@ def tries_of(run: Run) -> int:
 
 
 def cancel(run: Run) -> None:
-    """Note that a person wants the run to end; one that was never sent ends at once."""
+    """Note that a person wants the run to end; one that nobody is sending ends at once.
+
+    Asked for again, Lamina is asked again soon.
+    """
     now = timezone.now()
     with transaction.atomic():
-        Run.objects.filter(pk=run.pk, cancel_asked_at=None).update(
-            cancel_asked_at=now, cancel_next_at=now + timedelta(seconds=NUDGE_GRACE_SECONDS)
+        # Locked, because a worker may be moving it at this moment.
+        row = Run.objects.select_for_update().get(pk=run.pk)
+        if row.is_final:
+            return
+        Run.objects.filter(pk=row.pk).update(
+            cancel_asked_at=row.cancel_asked_at or now, cancel_next_at=now + timedelta(seconds=NUDGE_GRACE_SECONDS)
         )
-        if run.status in {Status.WAITING, Status.NEEDS_ATTENTION}:
-            run.move(Status.CANCELLED, told_by=Teller.PERSON, why=_("Cancelled before it was sent."))
-        run.touch()
+        if row.status in {Status.WAITING, Status.NEEDS_ATTENTION}:
+            row.move(Status.CANCELLED, told_by=Teller.PERSON, why=_("Cancelled before it was sent."))
+        row.touch()
     with trace.about(run):
         logger.info("cancel asked for run=%s status=%s", run.reference, run.status)
 
 
 def cancel_at_lamina(run_id: uuid.UUID) -> None:
-    """Tell Lamina to stop a run; what Lamina says of it is what we say. Raises LaminaError."""
+    """Tell Lamina to stop a run; what Lamina says of it is what we say. Raises LaminaError.
+
+    One that ended here and was found at Lamina afterwards is stopped there, too.
+    """
     run = Run.objects.select_related("workspace").get(pk=run_id)
-    if run.is_final or not run.lamina_run_id:
+    if not run.lamina_run_id or (run.is_final and run.cancel_next_at is None):
         return
+    ended_here = Run.objects.filter(pk=run_id, status__in=FINAL)
     with trace.about(run), client_for(run.workspace, lane=Lane.INTERACTIVE) as client:
-        answer = client.runs.cancel(run.lamina_run_id)
+        try:
+            answer = client.runs.cancel(run.lamina_run_id)
+        except LaminaNotFound:
+            ended_here.update(cancel_next_at=None)
+            raise
         changes: dict[str, Any] = {"cancel_answer": answer[:50]}
         if answer == NOT_CANCELLABLE:
             changes["cancel_next_at"] = None
@@ -414,3 +433,5 @@ def cancel_at_lamina(run_id: uuid.UUID) -> None:
         run.touch()
         remote = client.runs.get(run.lamina_run_id)
     track.apply(run_id, remote, told_by=Teller.WORKER)
+    if remote.is_terminal:
+        ended_here.update(cancel_next_at=None)

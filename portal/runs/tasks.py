@@ -22,6 +22,7 @@ from portal.workspaces.tasks import nudge, refresh_balance
 logger = logging.getLogger(__name__)
 
 TRACKING_LOCK = "tracking"
+AFTER_NEWS = ("status", "workspace_id", "lamina_run_id", "cancel_asked_at", "cancel_next_at", "accepted_at")
 
 
 def hand_out_again(run_id: str) -> None:
@@ -154,8 +155,10 @@ def after_news(run_id: uuid.UUID) -> None:
     """Start what follows from news of a run: copies of its outputs, a late cancel, the new balance."""
     for output_id in copies.copies_of(run_id):
         nudge(copy_output, output_id)
-    run = Run.objects.filter(pk=run_id).only("status", "workspace_id").first()
+    run = Run.objects.filter(pk=run_id).only(*AFTER_NEWS).first()
     if run is None:
         return
+    if run.lamina_run_id and run.cancel_next_at and reconcile.put_off_cancel(run):
+        nudge(cancel_run, str(run_id))
     if run.is_final:
         nudge(refresh_balance, run.workspace_id)

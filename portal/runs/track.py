@@ -74,7 +74,9 @@ def _join(run: Run, remote: RemoteRun, told_by: str, why: str) -> bool:
     if run.lamina_run_id is None:
         status = STATUS_OF.get(remote.status, Status.QUEUED)
         now = timezone.now()
-        known = {"lamina_run_id": remote.run_id, "accepted_at": now}
+        known: dict[str, Any] = {"lamina_run_id": remote.run_id, "accepted_at": now}
+        if not _is_over(remote) and (run.cancel_asked_at or run.status == Status.CANCELLED):
+            known["cancel_next_at"] = now  # nobody could be asked before
         first = status if status in REMOTE else Status.QUEUED
         next_at = now + timedelta(seconds=pace_of(run))
         if not run.move(first, told_by=told_by, why=why, next_at=next_at, **known):

@@ -292,7 +292,8 @@ def test_lamina_is_asked_to_stop_a_run_less_and_less_often(run: Run, lamina: San
     submit.cancel(run)
     assert reconcile.runs_to_cancel() == [], "the message that was sent with the click goes first"
     now = timezone.now()
-    Run.objects.update(cancel_asked_at=now - timedelta(seconds=60), cancel_next_at=now - timedelta(seconds=1))
+    before = now - timedelta(seconds=60)
+    Run.objects.update(accepted_at=before, cancel_asked_at=before, cancel_next_at=now - timedelta(seconds=1))
     assert reconcile.runs_to_cancel() == [run.pk]
     assert reconcile.runs_to_cancel() == []
     run.refresh_from_db()
