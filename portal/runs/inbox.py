@@ -28,6 +28,7 @@ from lamina_integration.webhooks import REQUEST_ID_HEADER, VerifiedDelivery, che
 from portal import trace
 from portal.runs import models as rows
 from portal.runs import rejections, rounds, track
+from portal.runs.hints import GIVE_UP_AFTER_TRIES
 from portal.runs.models import Attempt, Delivery, Verdict
 from portal.runs.rejections import Reason
 from portal.runs.states import Teller
@@ -46,7 +47,6 @@ KEYS_WANTED = "signing-keys-wanted"
 KEYS_WANTED_SECONDS = 600
 KEYS = "signing-keys"
 KEYS_CACHE_SECONDS = 30
-GIVE_UP_AFTER_TRIES = 8
 
 STORE = """
 insert into runs_delivery
@@ -198,11 +198,14 @@ def apply_delivery(delivery_id: int) -> uuid.UUID:
     """Apply a stored delivery to its run and return the run's id; an applied one is left alone.
 
     A stale one only leads to a question: what Lamina says now is applied instead, at the next round.
+    One that names a run we did not know for its own stays as it is until Lamina has answered.
     """
     delivery = Delivery.objects.select_related("attempt__run").get(pk=delivery_id)
     run_id = delivery.attempt.run_id
     if delivery.applied_at:
         return run_id
+    if delivery.verdict == Verdict.STALE and delivery.attempt.run.lamina_run_id != delivery.lamina_run_id:
+        return run_id  # see hints
     Delivery.objects.filter(pk=delivery_id).update(
         tries=models.F("tries") + 1, next_at=timezone.now() + timedelta(seconds=2 ** min(delivery.tries + 2, 8))
     )
@@ -224,6 +227,7 @@ def put_off(delivery_id: int, *, error: str) -> None:
 
 
 def deliveries_to_apply() -> list[int]:
-    """Return the deliveries whose message was lost or whose application failed."""
+    """Return the deliveries whose message was lost or whose application failed; stale ones wait for a round."""
     due = Delivery.objects.filter(applied_at=None, next_at__lte=timezone.now(), tries__lt=GIVE_UP_AFTER_TRIES)
+    due = due.exclude(verdict=Verdict.STALE)
     return list(due.order_by("next_at").values_list("pk", flat=True)[:200])

@@ -27,7 +27,7 @@ from lamina_integration import (
     RunSummary,
 )
 from portal import trace
-from portal.runs import track, watched
+from portal.runs import hints, track, watched
 from portal.runs.made import Found, matched
 from portal.runs.models import Run
 from portal.runs.states import Teller
@@ -50,7 +50,7 @@ LEAST_PAUSE = timedelta(seconds=30)
 
 def go_round() -> list[uuid.UUID]:
     """Ask Lamina about every run it is time to ask about; return the runs there was news of."""
-    told: list[uuid.UUID] = []
+    told = hints.follow()
     for runs in _by_key(_going()):
         told += _in_peace(runs, _round_of)
     for runs in _by_key(_not_all_known()):

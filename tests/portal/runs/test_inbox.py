@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from lamina_integration import Lane
 from lamina_integration.sandbox import Sandbox
 from lamina_integration.webhooks import sign
 from portal.runs import inbox, models, rejections, submit
@@ -20,8 +22,18 @@ from portal.runs.models import Delivery, Run
 from portal.runs.rounds import go_round
 from portal.runs.states import Status
 from portal.runs.submit import claim, send
-from portal.workspaces.models import User
+from portal.workspaces.lamina import client_for
+from portal.workspaces.models import Membership, User
 from tests.keys import jwk_x
+
+
+@pytest.fixture(autouse=True)
+def nobody_asked_for_keys() -> Iterator[None]:
+    """What a test did to the keys ends with it."""
+    forgotten = [inbox.KEYS, inbox.KEYS_ASKED, inbox.KEYS_WANTED]
+    cache.delete_many(forgotten)
+    yield
+    cache.delete_many(forgotten)
 
 
 @pytest.fixture
@@ -154,6 +166,89 @@ def test_stale_delivery_is_a_hint_and_lamina_is_asked(deliver: Deliver, sent: Ru
     go_round()
     sent.refresh_from_db()
     assert sent.status == Status.COMPLETED
+
+
+@pytest.fixture
+def lost(run: Run, lamina: Sandbox) -> Run:
+    """A run whose answer was lost, and one just like it whose answer was lost at the same moment."""
+    lamina.set(manual=True, lost_answers=1.0, webhooks=False)
+    twin = Run.objects.get(pk=run.pk)
+    twin.pk, twin.reference, twin.token = uuid.uuid4(), "R-TWIN", uuid.uuid4()
+    twin.save(force_insert=True)
+    for each in (run, twin):
+        send(each.pk)
+    lamina.set(lost_answers=0.0)
+    run.refresh_from_db()
+    assert run.status == Status.UNCONFIRMED
+    return run
+
+
+def stale_news_of(run: Run, lamina_run_id: str, key: Ed25519PrivateKey, client: Client) -> None:
+    """Deliver what was signed a quarter of an hour ago to a run's address."""
+    body = json.dumps({"data": {"runId": lamina_run_id, "status": "completed", "outputs": []}}).encode()
+    signed_at = int(time.time()) - 900
+    headers = {
+        "X-Lamina-Webhook-Signature": sign(key, body, signed_at),
+        "X-Lamina-Webhook-Timestamp": str(signed_at),
+        "X-Lamina-Webhook-Request-Id": lamina_run_id,
+    }
+    address = f"/hooks/lamina/{run.attempts.get().token}/"
+    assert client.post(address, body, content_type="application/json", headers=headers).status_code == 200
+
+
+def test_stale_delivery_tells_whose_run_it_is_when_the_answer_was_lost(
+    lost: Run, lamina: Sandbox, key: Ed25519PrivateKey, client: Client
+) -> None:
+    its = next(start["runId"] for start in lamina.ledger()["starts"])
+    asked = lamina.ledger()["requests"]["total"]
+    stale_news_of(lost, its, key, client)
+    inbox.apply_delivery(Delivery.objects.get().pk)
+    assert Delivery.objects.get().applied_at is None, "nobody has asked yet"
+    assert lamina.ledger()["requests"]["total"] == asked, "not in the request, nor where deliveries are applied"
+    assert go_round() == [lost.pk]
+    lost.refresh_from_db()
+    assert (lost.lamina_run_id, lost.status) == (its, Status.QUEUED), "what the old message says is not believed"
+    assert Delivery.objects.get().applied_at
+    assert not lost.attempts.get().unanswered
+
+
+def test_stale_delivery_waits_for_a_lamina_that_is_away(
+    lost: Run, lamina: Sandbox, key: Ed25519PrivateKey, client: Client
+) -> None:
+    its = next(start["runId"] for start in lamina.ledger()["starts"])
+    stale_news_of(lost, its, key, client)
+    lamina.set(server_errors=1.0)
+    go_round()
+    assert Delivery.objects.get().applied_at is None
+    lamina.set(server_errors=0.0)
+    cache.clear()
+    deadline = time.monotonic() + 20
+    while go_round() != [lost.pk]:
+        assert time.monotonic() < deadline
+    lost.refresh_from_db()
+    assert lost.lamina_run_id == its
+
+
+def test_stale_delivery_of_a_run_that_lamina_does_not_know_is_kept_for_staff(
+    lost: Run, lamina: Sandbox, key: Ed25519PrivateKey, client: Client
+) -> None:
+    stale_news_of(lost, "gone", key, client)
+    go_round()
+    delivery = Delivery.objects.get()
+    assert (delivery.applied_at, delivery.tries) == (None, 1)
+    assert delivery.error
+    assert delivery.next_at > timezone.now()
+    assert inbox.deliveries_to_apply() == []
+
+
+def test_stale_delivery_of_a_second_run_is_asked_about_and_put_on_record(
+    sent: Run, lamina: Sandbox, key: Ed25519PrivateKey, client: Client, member: Membership
+) -> None:
+    with client_for(member.workspace, lane=Lane.INTERACTIVE) as api:
+        second = api.runs.start(sent.app.lamina_id, sent.inputs)
+    stale_news_of(sent, second.run_id, key, client)
+    go_round()
+    assert f"Lamina has a second run for this one: {second.run_id}." in {move.why for move in sent.history.all()}
 
 
 def test_large_body_is_refused_unread(deliver: Deliver) -> None:
