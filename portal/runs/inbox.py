@@ -6,7 +6,7 @@ waits for our answer. Contract: Lamina's webhook headers and signature, which ar
 
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -20,6 +20,7 @@ from lamina_integration import (
     DeliveryMalformed,
     DeliveryStale,
     DeliveryUnsigned,
+    LaminaAuthError,
     LaminaError,
     Lane,
     SigningKey,
@@ -32,8 +33,7 @@ from portal.runs.hints import GIVE_UP_AFTER_TRIES
 from portal.runs.models import Attempt, Delivery, Verdict
 from portal.runs.rejections import Reason
 from portal.runs.states import Teller
-from portal.workspaces.lamina import client_for
-from portal.workspaces.models import Workspace
+from portal.workspaces.lamina import clients_of_every_key
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,7 @@ MOST_KEYS = 20
 KEYS_ASKED = "signing-keys-asked"
 KEYS_WANTED = "signing-keys-wanted"
 KEYS_WANTED_SECONDS = 600
+KEYS_NUDGED = "signing-keys-nudged"
 KEYS = "signing-keys"
 KEYS_CACHE_SECONDS = 30
 
@@ -98,12 +99,10 @@ def receive(*, token: str, headers: Mapping[str, str], body: bytes) -> tuple[Ans
     except DeliveryStale as error:
         verified, verdict = error.verified, Verdict.STALE
     except DeliveryUnsigned:
-        if keys_are_fresh():
-            # Or signed with a key that is newer still: the sweep has it before Lamina's last try, which is
-            # minutes after the one before.
-            cache.set(KEYS_WANTED, True, KEYS_WANTED_SECONDS)
-            return _refused(Answer.MALFORMED, Reason.FORGED)
-        return _refused(Answer.KEYS_NEEDED, Reason.UNKNOWN_KEY)
+        # Nobody can tell a forgery from a key that is newer than ours; whoever is genuine comes again, and by then
+        # the sweep has asked. See docs/decisions/0008.
+        cache.set(KEYS_WANTED, True, KEYS_WANTED_SECONDS)
+        return _refused(Answer.KEYS_NEEDED, Reason.UNKNOWN_KEY if may_ask_for_keys() else Reason.FORGED)
     except DeliveryMalformed as error:
         logger.info("delivery refused lamina_run=%s reason=%s", headers.get(REQUEST_ID_HEADER, "")[:100], error)
         return _refused(Answer.MALFORMED, Reason.MALFORMED)
@@ -154,15 +153,14 @@ def needs_keys() -> bool:
     return bool(cache.get(KEYS_WANTED)) or not known_keys()
 
 
-def keys_are_fresh() -> bool:
-    """Return whether the keys were fetched so recently that a stranger's signature is simply wrong."""
-    newest = rows.SigningKey.objects.aggregate(newest=models.Max("fetched_at"))["newest"]
-    return newest is not None and timezone.now() - newest < timedelta(seconds=KEY_COOL_DOWN_SECONDS)
-
-
 def may_ask_for_keys() -> bool:
-    """Return whether nobody has asked for the keys in this cool-down: a flood of forgeries is no flood of tasks."""
+    """Return whether nobody has asked for the keys in this cool-down."""
     return not cache.has_key(KEYS_ASKED)
+
+
+def may_nudge_for_keys() -> bool:
+    """Return whether a worker is to be told to ask: once in a while, for a flood of forgeries is no flood of tasks."""
+    return may_ask_for_keys() and bool(cache.add(KEYS_NUDGED, True, KEY_RETRY_SECONDS))
 
 
 def refresh_keys() -> bool:
@@ -173,25 +171,33 @@ def refresh_keys() -> bool:
     """
     if not cache.add(KEYS_ASKED, True, KEY_COOL_DOWN_SECONDS):
         return False
-    workspace = Workspace.objects.order_by("pk").first()
-    if workspace is None:
-        return False
     # Before they are fetched: what is met meanwhile may be newer again.
     cache.delete(KEYS_WANTED)
-    with client_for(workspace, lane=Lane.INTERACTIVE) as client:
-        try:
-            keys = client.webhooks.signing_keys()
-        except LaminaError as error:
-            logger.warning("signing keys not fetched error=%s", error)
-            cache.set(KEYS_ASKED, True, KEY_RETRY_SECONDS)
-            cache.set(KEYS_WANTED, True, KEYS_WANTED_SECONDS)
-            return False
+    keys = _fetched()
+    if keys is None:
+        cache.set(KEYS_ASKED, True, KEY_RETRY_SECONDS)
+        cache.set(KEYS_WANTED, True, KEYS_WANTED_SECONDS)
+        return False
     now = timezone.now()
     for key in keys[:MOST_KEYS]:
         rows.SigningKey.objects.update_or_create(x=key.x, defaults={"kid": key.kid[:100], "fetched_at": now})
     rows.SigningKey.objects.filter(fetched_at__lt=now - timedelta(days=1)).delete()
     cache.delete(KEYS)
     return True
+
+
+def _fetched() -> Sequence[SigningKey] | None:
+    """Return what Lamina signs with, asked by any key it still takes; None when it did not say."""
+    for client in clients_of_every_key(lane=Lane.INTERACTIVE):
+        with client:
+            try:
+                return client.webhooks.signing_keys()
+            except LaminaAuthError as error:
+                logger.warning("signing keys refused to a key error=%s", error)
+            except LaminaError as error:
+                logger.warning("signing keys not fetched error=%s", error)
+                return None
+    return None
 
 
 def apply_delivery(delivery_id: int) -> uuid.UUID:

@@ -16,7 +16,7 @@ class Reason(models.TextChoices):
     TOO_LARGE = "too_large", _("Larger than 256 KB")
     HEADERS = "headers", _("No signature or no time in its headers")
     UNKNOWN_KEY = "unknown_key", _("Signed with a key we do not know: asked to come again")
-    FORGED = "forged", _("Signed by somebody else")
+    FORGED = "forged", _("Signed by somebody else, or with a key newer than a minute: asked to come again")
     MALFORMED = "malformed", _("Signed, and tells of no run")
     UNKNOWN_ADDRESS = "unknown_address", _("Signed, and sent to an address we never gave")
 

@@ -98,7 +98,7 @@ def copy_output(output_id: int) -> None:
 @celery.task
 def sweep() -> None:
     """Find rows that should have moved and nudge them."""
-    if inbox.needs_keys():
+    if inbox.needs_keys() and inbox.may_nudge_for_keys():
         nudge(refresh_signing_keys)
     reconcile.release_lost_attempts()
     for workspace_id in balances_to_ask():

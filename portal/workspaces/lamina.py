@@ -1,6 +1,7 @@
 """The portal's way to Lamina: a client with a workspace's key and the shared request budget."""
 
 import time
+from collections.abc import Iterator
 
 import redis
 from django.conf import settings
@@ -45,7 +46,19 @@ def client_for(workspace: Workspace, *, lane: Lane) -> LaminaClient:
     Close it after use: it is a context manager. Every client of every process shares one budget,
     because Lamina counts requests by address and not by key.
     """
-    return LaminaClient(base_url=settings.LAMINA_BASE_URL, api_key=key_of(workspace), budget=shared_budget(), lane=lane)
+    return _client(key_of(workspace), lane)
+
+
+def clients_of_every_key(*, lane: Lane) -> Iterator[LaminaClient]:
+    """Yield a client for each key there is, the portal's own first: for what Lamina tells whoever has one."""
+    keys = [settings.LAMINA_API_KEY, *Workspace.objects.order_by("pk").values_list("lamina_api_key", flat=True)]
+    for key in dict.fromkeys(keys):
+        if key:
+            yield _client(key, lane)
+
+
+def _client(key: str, lane: Lane) -> LaminaClient:
+    return LaminaClient(base_url=settings.LAMINA_BASE_URL, api_key=key, budget=shared_budget(), lane=lane)
 
 
 def async_client_for(workspace: Workspace, *, lane: Lane, connections: int) -> AsyncLaminaClient:

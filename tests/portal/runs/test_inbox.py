@@ -23,14 +23,14 @@ from portal.runs.rounds import go_round
 from portal.runs.states import Status
 from portal.runs.submit import claim, send
 from portal.workspaces.lamina import client_for
-from portal.workspaces.models import Membership, User
+from portal.workspaces.models import Membership, User, Workspace
 from tests.keys import jwk_x
 
 
 @pytest.fixture(autouse=True)
 def nobody_asked_for_keys() -> Iterator[None]:
     """What a test did to the keys ends with it."""
-    forgotten = [inbox.KEYS, inbox.KEYS_ASKED, inbox.KEYS_WANTED]
+    forgotten = [inbox.KEYS, inbox.KEYS_ASKED, inbox.KEYS_WANTED, inbox.KEYS_NUDGED]
     cache.delete_many(forgotten)
     yield
     cache.delete_many(forgotten)
@@ -138,9 +138,54 @@ def test_unknown_key_is_answered_503_so_that_lamina_tries_again(deliver: Deliver
     assert not Delivery.objects.exists()
 
 
-def test_unknown_key_right_after_the_keys_were_fetched_is_a_forgery(deliver: Deliver) -> None:
-    models.SigningKey.objects.update(fetched_at=timezone.now())
-    assert deliver(signer=Ed25519PrivateKey.generate()).status_code == 400
+def test_unknown_key_right_after_the_keys_were_fetched_is_asked_to_come_again_all_the_same(
+    deliver: Deliver, lamina: Sandbox
+) -> None:
+    assert inbox.refresh_keys()
+    lamina.rotate_signing_key(keep_old=False)
+    newest = lamina._world.keys.current
+    assert deliver(signer=newest).status_code == 503
+    cache.delete(inbox.KEYS_ASKED)
+    assert inbox.refresh_keys(), "the cool-down is over"
+    assert deliver(signer=newest).status_code == 200
+
+
+def test_unknown_key_is_no_line_in_the_log(deliver: Deliver, caplog: pytest.LogCaptureFixture) -> None:
+    """A stranger could fill it, and wake whoever is told of errors."""
+    caplog.clear()
+    assert deliver(signer=Ed25519PrivateKey.generate()).status_code == 503
+    assert not [record for record in caplog.records if record.levelname in {"WARNING", "ERROR"}]
+
+
+def test_keys_are_fetched_though_the_first_workspace_s_key_is_revoked(
+    run: Run, workspace: Workspace, other_workspace: Workspace, lamina: Sandbox
+) -> None:
+    workspace.lamina_api_key = "lma_revoked"
+    workspace.save()
+    assert inbox.refresh_keys()
+
+
+def test_keys_are_fetched_by_another_workspace_though_the_portal_s_own_key_is_revoked(
+    run: Run, workspace: Workspace, other_workspace: Workspace, lamina: Sandbox, settings: Any
+) -> None:
+    workspace.lamina_api_key, other_workspace.lamina_api_key = "lma_revoked", lamina.api_key
+    workspace.save()
+    other_workspace.save()
+    settings.LAMINA_API_KEY = "lma_revoked_too"
+    assert inbox.refresh_keys()
+
+
+def test_keys_are_not_asked_for_key_by_key_while_lamina_is_away(
+    run: Run, other_workspace: Workspace, lamina: Sandbox
+) -> None:
+    other_workspace.lamina_api_key = "lma_another"
+    other_workspace.save()
+    lamina.set(server_errors=1.0)
+    before = lamina.ledger()["requests"]["counts"]
+    assert not inbox.refresh_keys()
+    asked = [each for each in lamina.ledger()["requests"]["counts"] if each not in before]
+    assert {each["path"] for each in asked} == {"/v1/webhooks/signing-key"}
+    assert "lma_another" not in {each["key"] for each in lamina.ledger()["requests"]["recent"]}
 
 
 def test_keys_are_fetched_at_most_once_in_a_cool_down(deliver: Deliver, lamina: Sandbox) -> None:
@@ -313,7 +358,7 @@ def test_every_refusal_has_its_reason(deliver: Deliver) -> None:
     before = rejections.recent()
     deliver(token="g" * 32)
     deliver(signer=Ed25519PrivateKey.generate())
-    models.SigningKey.objects.update(fetched_at=timezone.now())
+    inbox.refresh_keys()
     deliver(signer=Ed25519PrivateKey.generate())
     deliver(b"{")
     now = rejections.recent()
@@ -328,14 +373,22 @@ def test_every_refusal_has_its_reason(deliver: Deliver) -> None:
 def test_flood_of_forgeries_asks_for_the_keys_once(
     deliver: Deliver, lamina: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache.delete("signing-keys-asked")
     tasks_sent = []
     monkeypatch.setattr("portal.runs.views.hook.nudge", lambda task, *args: tasks_sent.append(task) or task(*args))
     before = lamina.ledger()["requests"]["total"]
     answers = {deliver(signer=Ed25519PrivateKey.generate()).status_code for _ in range(20)}
-    assert answers == {503, 400}, "the first leads to the keys, the others are known to be forged"
+    assert answers == {503}, "nobody can tell a forgery from a key that is newer than ours"
     assert len(tasks_sent) == 1
     assert lamina.ledger()["requests"]["total"] == before + 1
+
+
+def test_flood_of_forgeries_is_one_message_while_no_worker_asks(
+    deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks_sent = []
+    monkeypatch.setattr("portal.runs.views.hook.nudge", lambda task, *args: tasks_sent.append(task))
+    assert {deliver(signer=Ed25519PrivateKey.generate()).status_code for _ in range(20)} == {503}
+    assert len(tasks_sent) == 1
 
 
 def test_key_met_within_the_cool_down_is_fetched_once_it_is_over(deliver: Deliver, settings: Any) -> None:
@@ -344,7 +397,7 @@ def test_key_met_within_the_cool_down_is_fetched_once_it_is_over(deliver: Delive
     cache.delete_many([inbox.KEYS_WANTED, inbox.KEYS_ASKED])
     assert not inbox.needs_keys()
     cache.set(inbox.KEYS_ASKED, True, 60)
-    assert deliver(signer=Ed25519PrivateKey.generate()).status_code == 400
+    assert deliver(signer=Ed25519PrivateKey.generate()).status_code == 503
     assert not inbox.needs_keys(), "not within the cool-down"
     cache.delete(inbox.KEYS_ASKED)
     assert inbox.needs_keys(), "nobody may come again who would ask for it"
