@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from collections import defaultdict
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -11,6 +12,7 @@ from django.utils import timezone
 
 from portal import trace
 from portal.media.copies import CopyFailed, keep_copy
+from portal.runs.lanes import pause_after_message
 from portal.runs.leases import LEASE_SECONDS, renewed
 from portal.runs.models import Output
 
@@ -27,16 +29,25 @@ def copies_of(run_id: uuid.UUID) -> list[int]:
 
 
 def copies_to_make() -> list[int]:
-    """Return every output whose copy is due."""
-    due = Output.objects.filter(copy_next_at__lte=timezone.now() - timedelta(seconds=2))
-    return list(due.order_by("copy_next_at").values_list("pk", flat=True)[:50])
+    """Return every output whose copy is due, and leave it to a message for a while."""
+    now = timezone.now()
+    due = Output.objects.filter(copy_next_at__lte=now - timedelta(seconds=2)).exclude(copy_nudged_until__gt=now)
+    found = list(due.order_by("copy_next_at").values_list("pk", "made_at")[:50])
+    by_pause: dict[timedelta, list[int]] = defaultdict(list)
+    for output_id, made_at in found:
+        by_pause[pause_after_message(made_at or now)].append(output_id)
+    for pause, ids in by_pause.items():
+        Output.objects.filter(pk__in=ids).update(copy_nudged_until=now + pause)
+    return [output_id for output_id, _made_at in found]
 
 
 def copy_output(output_id: int) -> None:
     """Copy one output into the workspace's media; does nothing when another worker is at it."""
     now = timezone.now()
     claimed = Output.objects.filter(pk=output_id, copy_next_at__lte=now).update(
-        copy_next_at=now + timedelta(seconds=LEASE_SECONDS), copy_tries=models.F("copy_tries") + 1
+        copy_next_at=now + timedelta(seconds=LEASE_SECONDS),
+        copy_nudged_until=None,  # it has arrived; from here on the lease counts
+        copy_tries=models.F("copy_tries") + 1,
     )
     if not claimed:
         return

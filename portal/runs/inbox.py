@@ -6,6 +6,7 @@ waits for our answer. Contract: Lamina's webhook headers and signature, which ar
 
 import logging
 import uuid
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,7 @@ from portal import trace
 from portal.runs import models as rows
 from portal.runs import rejections, rounds, track
 from portal.runs.hints import GIVE_UP_AFTER_TRIES
+from portal.runs.lanes import pause_after_message
 from portal.runs.models import Attempt, Delivery, Verdict
 from portal.runs.rejections import Reason
 from portal.runs.states import Teller
@@ -233,7 +235,17 @@ def put_off(delivery_id: int, *, error: str) -> None:
 
 
 def deliveries_to_apply() -> list[int]:
-    """Return the deliveries whose message was lost or whose application failed; stale ones wait for a round."""
-    due = Delivery.objects.filter(applied_at=None, next_at__lte=timezone.now(), tries__lt=GIVE_UP_AFTER_TRIES)
+    """Return the deliveries whose message was lost or whose application failed; stale ones wait for a round.
+
+    Each is left to the message that is sent for it now, for a while.
+    """
+    now = timezone.now()
+    due = Delivery.objects.filter(applied_at=None, next_at__lte=now, tries__lt=GIVE_UP_AFTER_TRIES)
     due = due.exclude(verdict=Verdict.STALE)
-    return list(due.order_by("next_at").values_list("pk", flat=True)[:200])
+    found = list(due.order_by("next_at").values_list("pk", "received_at")[:200])
+    by_pause: dict[timedelta, list[int]] = defaultdict(list)
+    for delivery_id, received_at in found:
+        by_pause[pause_after_message(received_at)].append(delivery_id)
+    for pause, ids in by_pause.items():
+        Delivery.objects.filter(pk__in=ids, applied_at=None).update(next_at=now + pause)
+    return [delivery_id for delivery_id, _received_at in found]

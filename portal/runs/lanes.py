@@ -7,7 +7,7 @@ is not out costs nothing.
 
 import math
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Q, Window
@@ -29,6 +29,7 @@ OUT_SECONDS = 4.0
 MOST_OUT = 50
 # A wait for the budget up to here is waited for by the message, not by the sweep.
 SHORT_WAIT_SECONDS = 5.0
+PAUSES_SECONDS = (5, 10, 20, 40, 80, 160, 300)
 
 
 def runs_to_send() -> list[tuple[uuid.UUID, RunLane]]:
@@ -72,6 +73,16 @@ def seconds_to_wait(run_id: uuid.UUID) -> float:
         until = timezone.now() + timedelta(seconds=wait)
         Run.objects.filter(pk=run_id, status=Status.WAITING).update(next_at=until)
     return wait
+
+
+def pause_after_message(since: datetime) -> timedelta:
+    """Return how long a row is left to the message that is sent for it now: half as long as it has waited already.
+
+    The first pauses are short because the message may be lost. The others are long because a lane may be
+    down for an hour, and would find a message for each sweep of it.
+    """
+    waited = (timezone.now() - since).total_seconds() / 2
+    return timedelta(seconds=max((pause for pause in PAUSES_SECONDS if pause <= waited), default=PAUSES_SECONDS[0]))
 
 
 def put_off(run_id: uuid.UUID, *, seconds: float) -> None:

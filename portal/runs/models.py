@@ -316,6 +316,9 @@ class Output(models.Model):
 
     copy_tries = models.PositiveSmallIntegerField(default=0)
     copy_next_at = models.DateTimeField(null=True, help_text=_("When to copy it next; empty: nothing to copy."))
+    copy_nudged_until = models.DateTimeField(
+        null=True, help_text=_("Until then a message to copy it is believed to be on its way.")
+    )
     copy_error = models.TextField(blank=True)
 
     class Meta:

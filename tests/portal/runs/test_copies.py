@@ -1,5 +1,7 @@
 """Our copies of what runs made: one for each output, whoever is killed or slow."""
 
+from datetime import timedelta
+
 import pytest
 from django.db import DatabaseError
 from django.utils import timezone
@@ -33,6 +35,48 @@ def test_output_that_is_copied_twice_has_one_file(made: Output) -> None:
     copies.copy_output(made.pk)
     made.refresh_from_db()
     assert [media.pk for media in Media.objects.all()] == [made.media_id]
+
+
+def overdue(output: Output, **age: float) -> None:
+    """Make the copy's time come, and the output this old."""
+    now = timezone.now()
+    made_at = now - timedelta(**(age or {"seconds": 3}))
+    Output.objects.exclude(pk=output.pk).update(copy_next_at=None)
+    Output.objects.filter(pk=output.pk).update(
+        copy_next_at=now - timedelta(seconds=3), made_at=made_at, copy_nudged_until=None
+    )
+
+
+def test_output_is_left_to_its_message_for_longer_the_longer_its_lane_is_down(made: Output) -> None:
+    overdue(made)
+    assert copies.copies_to_make() == [made.pk]
+    assert copies.copies_to_make() == [], "each sweep would queue it again"
+    overdue(made, hours=1)
+    assert copies.copies_to_make() == [made.pk]
+    made.refresh_from_db()
+    assert made.copy_nudged_until - timezone.now() > timedelta(minutes=4)
+
+
+def test_message_that_was_handed_out_still_copies(made: Output) -> None:
+    overdue(made, hours=1)
+    copies.copies_to_make()
+    copies.copy_output(made.pk)
+    made.refresh_from_db()
+    assert made.is_ready
+
+
+def test_copy_whose_worker_was_killed_is_handed_out_when_its_lease_ends(
+    made: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overdue(made, hours=1)
+    copies.copies_to_make()
+    with monkeypatch.context() as patch:
+        patch.setattr(copies, "_note", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            copies.copy_output(made.pk)
+    assert copies.copies_to_make() == []
+    Output.objects.filter(pk=made.pk).update(copy_next_at=timezone.now() - timedelta(seconds=3))
+    assert copies.copies_to_make() == [made.pk], "however long its first message was given"
 
 
 def test_worker_killed_before_it_said_that_it_had_copied_leaves_one_file(

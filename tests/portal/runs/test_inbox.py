@@ -321,6 +321,30 @@ def test_delivery_says_which_attempt_a_lost_answer_belongs_to(
     assert (run.status, run.lamina_run_id) == (Status.COMPLETED, remote_id)
 
 
+def test_delivery_is_left_to_its_message_for_longer_the_longer_its_lane_is_down(deliver: Deliver) -> None:
+    deliver()
+    assert inbox.deliveries_to_apply(), "its own message may be lost"
+    assert inbox.deliveries_to_apply() == [], "each sweep would queue it again"
+    now = timezone.now()
+    hour_ago = now - timezone.timedelta(hours=1)
+    Delivery.objects.update(next_at=now, received_at=hour_ago)
+    assert inbox.deliveries_to_apply()
+    assert Delivery.objects.get().next_at - now >= timezone.timedelta(minutes=5)
+
+
+def test_delivery_that_failed_is_tried_again_soon_however_old_it_is(
+    deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver()
+    now = timezone.now()
+    Delivery.objects.update(received_at=now - timezone.timedelta(hours=1))
+    (delivery_id,) = inbox.deliveries_to_apply()
+    monkeypatch.setattr("portal.runs.track.adopt", _refuse)
+    with pytest.raises(Exception, match="away"):
+        inbox.apply_delivery(delivery_id)
+    assert Delivery.objects.get().next_at - now < timezone.timedelta(seconds=10)
+
+
 def test_broker_being_away_loses_no_delivery(deliver: Deliver, sent: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("portal.runs.tasks.apply_delivery.apply_async", _refuse)
     assert deliver().status_code == 200
