@@ -10,10 +10,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.runs import tasks
-from portal.runs.admin_settle import RefinementActions, SettleActions
+from portal.runs.admin_settle import RefinementActions, SettleActions, keep_who
 from portal.runs.drafts import Draft
 from portal.runs.models import Attempt, Delivery, Move, Output, Run, SigningKey
 from portal.runs.refinements import Refinement
+from portal.workspaces.access import PersonRequest
 from portal.workspaces.admin import ReadOnlyAdmin
 from portal.workspaces.tasks import nudge
 
@@ -92,15 +93,17 @@ class RunAdmin(WithLaminaId, SettleActions, ReadOnlyAdmin):
     inlines = [MoveInline, AttemptInline, RefinementInline, OutputInline]
     actions = ["look_now", "copy_again", "join_run", "send_once_more", "give_up"]
 
-    @admin.action(description=gettext_lazy("Look at it again now"), permissions=["view"])
-    def look_now(self, request: HttpRequest, queryset: Any) -> None:
+    @admin.action(description=gettext_lazy("Look at it again now"), permissions=["settle"])
+    def look_now(self, request: PersonRequest, queryset: Any) -> None:
         """Make the sweep look at the chosen runs at its next turn."""
+        keep_who(request, queryset, _("Looked at again"))
         count = queryset.update(next_at=timezone.now(), not_before=None)
         messages.success(request, _("The sweep looks at %d runs in a moment.") % count)
 
-    @admin.action(description=gettext_lazy("Copy missing outputs again"), permissions=["view"])
-    def copy_again(self, request: HttpRequest, queryset: Any) -> None:
+    @admin.action(description=gettext_lazy("Copy missing outputs again"), permissions=["settle"])
+    def copy_again(self, request: PersonRequest, queryset: Any) -> None:
         """Try once more to copy what could not be copied."""
+        keep_who(request, queryset, _("Missing outputs copied again"))
         missing = Output.objects.filter(run__in=queryset, media=None, status="completed").exclude(remote_url="")
         count = missing.update(copy_next_at=timezone.now(), copy_tries=0, copy_error="")
         messages.success(request, _("%d outputs are copied again in a moment.") % count)
@@ -152,9 +155,14 @@ class DeliveryAdmin(WithLaminaId, ReadOnlyAdmin):
         """Return the run's reference."""
         return delivery.attempt.run.reference
 
-    @admin.action(description=gettext_lazy("Apply again"), permissions=["view"])
-    def replay(self, request: HttpRequest, queryset: Any) -> None:
+    def has_replay_permission(self, request: HttpRequest) -> bool:
+        """Return whether this person may apply deliveries again; that may move runs."""
+        return request.user.has_perm("runs.change_delivery")
+
+    @admin.action(description=gettext_lazy("Apply again"), permissions=["replay"])
+    def replay(self, request: PersonRequest, queryset: Any) -> None:
         """Apply the chosen deliveries once more; news that is not news changes nothing."""
+        keep_who(request, queryset, _("Applied again"))
         ids = list(queryset.values_list("pk", flat=True))
         queryset.update(applied_at=None, tries=0, error="", next_at=timezone.now())
         for delivery_id in ids:

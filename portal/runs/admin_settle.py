@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
@@ -30,8 +31,26 @@ class ReasonForm(forms.Form):
 class JoinForm(ReasonForm):
     """Which run at Lamina it is, and why somebody thinks so."""
 
-    lamina_run_id = forms.CharField(label=gettext_lazy("Lamina's run id"), max_length=100)
-    field_order = ["lamina_run_id", "reason"]
+    lamina_run_id = forms.CharField(max_length=100, required=False, widget=forms.HiddenInput)  # radios, in the template
+    another_id = forms.CharField(
+        label=gettext_lazy("Another id"),
+        max_length=100,
+        required=False,
+        widget=forms.TextInput(attrs={"class": "vTextField", "spellcheck": "false", "autocomplete": "off"}),
+        help_text=gettext_lazy("Lamina's run id, when the run is not in the list."),
+    )
+    field_order = ["lamina_run_id", "another_id", "reason"]
+
+    def clean(self) -> dict[str, Any]:
+        """Want one run and no more: what is joined wrongly is somebody else's."""
+        cleaned = super().clean() or {}
+        chosen, named = cleaned.get("lamina_run_id", ""), cleaned.get("another_id", "")
+        if chosen and named and chosen != named:
+            raise forms.ValidationError(_("You chose a run of the list and named another one. Keep one of them."))
+        if not chosen and not named and not self.errors.keys() & {"lamina_run_id", "another_id"}:
+            raise forms.ValidationError(_("Choose the run of the list, or give its id."))
+        cleaned["lamina_run_id"] = chosen or named
+        return cleaned
 
 
 class SettleActions(admin.ModelAdmin):
@@ -49,8 +68,8 @@ class SettleActions(admin.ModelAdmin):
             return None
 
         def join(run: Any, form: forms.Form) -> None:
-            lamina_run_id = form.cleaned_data["lamina_run_id"].strip()
-            settle.join(run, lamina_run_id=lamina_run_id, person=request.user, reason=form.cleaned_data["reason"])
+            told = form.cleaned_data
+            settle.join(run, lamina_run_id=told["lamina_run_id"], person=request.user, reason=told["reason"])
 
         return self._decide(request, queryset, "join_run", _("This is its run at Lamina"), JoinForm, join)
 
@@ -129,6 +148,11 @@ class RefinementActions(SettleActions):
                 raise SettleRefused(_("It is not unconfirmed any more: %s.") % refinement.get_state_display())
 
         return self._decide(request, queryset, "close", _("Nothing came of it: close it"), ReasonForm, end)
+
+
+def keep_who(request: PersonRequest, rows: Any, what: str) -> None:
+    """Write into the admin's own history what somebody did with these rows; before it is done, lest it go unsaid."""
+    LogEntry.objects.log_actions(request.user.pk, rows, CHANGE, what)
 
 
 def _candidates(run: Any) -> dict[str, object]:

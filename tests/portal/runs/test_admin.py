@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from lamina_integration.sandbox import Sandbox
 from portal.catalogue.models import PinnedApp
-from portal.runs.models import Run
+from portal.runs.models import Delivery, Run
 from portal.runs.states import Status
 from portal.runs.submit import send
 from portal.workspaces.models import Membership, User
@@ -107,6 +107,67 @@ def test_staff_join_a_run_with_the_one_at_lamina_that_is_listed_for_them(
     run.refresh_from_db()
     assert (run.status, run.lamina_run_id) == (Status.QUEUED, remote_id)
     assert run.history.last().why == f"{staff} says: this is its run. The only one of that minute."
+
+
+def test_staff_join_a_run_that_is_not_listed_by_its_id(
+    as_user: Callable[[User], Client], staff: User, lost: tuple[Run, str]
+) -> None:
+    """The radios and the text box were of one name once, and the box, left empty, undid every choice."""
+    run, remote_id = lost
+    visitor = as_user(staff)
+    because = {"reason": "Lamina's support says so."}
+    assert (
+        "Choose the run of the list, or give its id."
+        in decide(visitor, "join_run", run, another_id=" ", **because).content.decode()
+    )
+    page = decide(visitor, "join_run", run, lamina_run_id="made-up", another_id=remote_id, **because).content.decode()
+    assert "Keep one of them." in page
+    assert f'value="{remote_id}"' in page
+    decide(visitor, "join_run", run, lamina_run_id="", another_id=f" {remote_id} ", **because)
+    run.refresh_from_db()
+    assert (run.status, run.lamina_run_id) == (Status.QUEUED, remote_id)
+
+
+def test_chosen_run_stays_chosen_when_the_reason_is_missing(
+    as_user: Callable[[User], Client], staff: User, lost: tuple[Run, str]
+) -> None:
+    run, remote_id = lost
+    page = decide(as_user(staff), "join_run", run, lamina_run_id=remote_id, another_id="", reason="").content.decode()
+    assert "This field is required" in page
+    assert f'value="{remote_id}" checked' in page
+
+
+@pytest.mark.parametrize("action", ["look_now", "copy_again"])
+def test_who_has_a_run_looked_at_may_change_it_and_is_kept(
+    as_user: Callable[[User], Client], staff: User, unconfirmed: Run, action: str
+) -> None:
+    looker = UserFactory(is_staff=True)
+    looker.user_permissions.add(Permission.objects.get(codename="view_run"))
+    decide(as_user(looker), action, unconfirmed)
+    assert not LogEntry.objects.exists()
+    decide(as_user(staff), action, unconfirmed)
+    entry = LogEntry.objects.get()
+    assert (entry.user, entry.object_id) == (staff, str(unconfirmed.pk))
+
+
+def test_who_applies_a_delivery_again_may_change_it_and_is_kept(
+    as_user: Callable[[User], Client], staff: User, unconfirmed: Run
+) -> None:
+    attempt = unconfirmed.attempts.create(lease_until=timezone.now())
+    delivery = Delivery.objects.create(
+        attempt=attempt, digest="d", verdict="accepted", signed_at=timezone.now(), applied_at=timezone.now(), body="{}"
+    )
+    again = {"action": "replay", "_selected_action": [delivery.pk]}
+    looker = UserFactory(is_staff=True)
+    looker.user_permissions.add(Permission.objects.get(codename="view_delivery"))
+    as_user(looker).post("/admin/runs/delivery/", again)
+    delivery.refresh_from_db()
+    assert delivery.applied_at
+    as_user(staff).post("/admin/runs/delivery/", again)
+    delivery.refresh_from_db()
+    assert delivery.applied_at is None
+    entry = LogEntry.objects.get()
+    assert (entry.user, entry.object_id, entry.change_message) == (staff, str(delivery.pk), "Applied again")
 
 
 def test_run_that_cannot_be_it_is_refused(
