@@ -142,10 +142,11 @@ def call_rows(broker: BrokerState | None) -> list[DependencyRow]:
     if broker.away_seconds is None:
         answers = DependencyRow(_("Answers"), pgettext("dependency", "Well"), "good", _("The last call was answered."))
     else:
-        pause = _("The last calls had no answer. One call tries again in %s; the others wait.")
-        if broker.away_seconds < 1:
-            pause = _("The last calls had no answer. The next call tries again, alone.%.0s")
-        answers = DependencyRow(_("Answers"), pgettext("budget", "Away"), "bad", pause % age_text(broker.away_seconds))
+        pause = _("The last calls had no answer. The next call tries again, alone.")
+        if broker.away_seconds >= 1:
+            told = _("The last calls had no answer. One call tries again in %s; the others wait.")
+            pause = told % age_text(broker.away_seconds)
+        answers = DependencyRow(_("Answers"), pgettext("budget", "Away"), "bad", pause)
     held = broker.budget_held_seconds
     told = _("Lamina told everybody to wait, for %s more.") % age_text(held) if held else _("Lamina lets us ask.")
     ahead, limit = broker.budget_ahead_seconds, settings.LAMINA_RATE_LIMIT

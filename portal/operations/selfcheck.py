@@ -1,7 +1,8 @@
 """Every setting and dependency tried once, each trouble named with its mend in one line.
 
-Unlike readiness this asks Lamina, once, and writes a file into the storage. A check that another one
-needs says nothing when that one failed: one trouble, one line.
+Unlike readiness this asks Lamina, once, and writes a file into the storage. A check that needs what
+another one found wrong is not looked at, and says so: one trouble, one line to mend, and no "ok" for
+what nobody knows.
 """
 
 import uuid
@@ -43,13 +44,29 @@ class Trouble:
     fix: str
 
 
+class NotLookedAt(Exception):
+    """A check that could not be made, with the reason: it is another one's trouble."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one check: its troubles, or why it was not made."""
+
+    name: str
+    troubles: list[Trouble]
+    not_looked_at: str = ""
+
+
 Check = Callable[[], Iterator[Trouble]]
 
 
-def troubles() -> Iterator[tuple[str, list[Trouble]]]:
-    """Yield each check's name with what it found, one after the other."""
+def outcomes() -> Iterator[Outcome]:
+    """Yield what came of each check, one after the other."""
     for name, check in CHECKS.items():
-        yield name, list(check())
+        try:
+            yield Outcome(name, list(check()))
+        except NotLookedAt as error:
+            yield Outcome(name, [], not_looked_at=str(error))
 
 
 def check_database() -> Iterator[Trouble]:
@@ -80,8 +97,8 @@ def check_workers() -> Iterator[Trouble]:
     """See that every lane has finished something lately, and tell silent workers from a silent beat."""
     try:
         state = broker_state()
-    except (RedisError, ValueError):
-        return
+    except (RedisError, ValueError) as error:
+        raise NotLookedAt(f"Redis does not answer ({_short(error)})") from error
     silent = [lane for lane, idle in state.idle_seconds.items() if idle is None or idle > WORKER_SILENT_SECONDS]
     if silent == list(settings.LANES) and not any(state.queued.values()):
         yield Trouble(
@@ -132,8 +149,8 @@ def check_lamina() -> Iterator[Trouble]:
     """Ask Lamina once, with the portal's own key or else the first workspace's."""
     try:
         workspace = _speaker()
-    except (DatabaseError, ImproperlyConfigured, ValueError):
-        return
+    except (DatabaseError, ImproperlyConfigured, ValueError) as error:
+        raise NotLookedAt(f"the workspaces' keys cannot be read ({_short(error)})") from error
     if workspace is None:
         yield Trouble("There is no key for Lamina", "set LAMINA_API_KEY, or a workspace's key in the admin site")
         return
@@ -196,8 +213,8 @@ def check_encryption() -> Iterator[Trouble]:
     try:
         slugs = list(Workspace.objects.values_list("slug", flat=True))
         unreadable = [slug for slug in slugs if not _is_readable(slug)]
-    except DatabaseError:
-        return
+    except DatabaseError as error:
+        raise NotLookedAt(f"the workspaces cannot be read ({_short(error)})") from error
     if unreadable:
         yield Trouble(
             f"The stored key of {', '.join(unreadable[:5])} cannot be decrypted ({len(unreadable)} in all)",
@@ -221,8 +238,8 @@ def check_budgets() -> Iterator[Trouble]:
             for month, held, spent in differences()
         ]
         loose = len(loose_holds())
-    except (DatabaseError, ImproperlyConfigured):
-        return
+    except (DatabaseError, ImproperlyConfigured) as error:
+        raise NotLookedAt(f"the ledger cannot be read ({_short(error)})") from error
     if drifted:
         yield Trouble(
             f"The budget differs from its ledger: {', '.join(drifted[:5])}",
