@@ -6,7 +6,7 @@ from typing import Any
 import factory
 from django.utils import timezone
 
-from portal.catalogue.models import App, Capability, PinnedApp, SchemaVersion
+from portal.catalogue.models import App, Capability, PinnedApp, SchemaUse, SchemaVersion
 from portal.catalogue.schemas import fingerprint_of
 from portal.media.models import Kind, Media, Origin
 from portal.runs.drafts import Draft
@@ -62,6 +62,7 @@ def app_from(document: dict[str, Any]) -> App:
     """Return an app whose newest schema is this detail."""
     app = App.objects.create(lamina_id=document["appId"], name=document["name"], refreshed_at=timezone.now())
     app.schema = SchemaVersion.objects.create(app=app, fingerprint=fingerprint_of(document), detail=document)
+    SchemaUse.objects.create(app=app, version=app.schema)
     app.save()
     return app
 

@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _
 
 from lamina_integration import App as LaminaApp
 from lamina_integration import Parameter
-from portal.catalogue.models import App, SchemaVersion
+from portal.catalogue.models import App, SchemaUse, SchemaVersion
 
 LATELY = timedelta(days=7)
 LONGEST = 300
+SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,32 +41,34 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class VersionStep:
-    """A version of a schema and what it changed; the first one changed nothing."""
+    """A version of a schema and what it changed; the first one changed nothing, and one may come back."""
 
     version: SchemaVersion
     at: datetime
     is_current: bool
     is_first: bool
+    is_back: bool
     changes: list[Change]
 
 
 def steps(app: App) -> list[VersionStep]:
-    """Return an app's versions, the newest first, each with what differs from the one before."""
-    versions = list(app.schema_versions.order_by("created_at", "pk"))
+    """Return the versions an app has had, the newest first, each with what differs from the one before."""
+    uses = list(app.schema_uses.select_related("version").order_by("-since", "-pk")[: SHOWN + 1])[::-1]
     found = []
-    for number, version in enumerate(versions):
-        before = LaminaApp.from_detail(versions[number - 1].detail) if number else None
-        after = LaminaApp.from_detail(version.detail)
+    for number, use in enumerate(uses):
+        before = LaminaApp.from_detail(uses[number - 1].version.detail) if number else None
+        after = LaminaApp.from_detail(use.version.detail)
         found.append(
             VersionStep(
-                version=version,
-                at=version.created_at,
-                is_current=version.pk == app.schema_id,
+                version=use.version,
+                at=use.since,
+                is_current=use is uses[-1] and use.version_id == app.schema_id,
                 is_first=before is None,
+                is_back=any(use.version_id == earlier.version_id for earlier in uses[:number]),
                 changes=changes(before, after) if before else [],
             )
         )
-    return found[::-1]
+    return found[-SHOWN:][::-1]
 
 
 def changes(before: LaminaApp, after: LaminaApp) -> list[Change]:
@@ -73,11 +76,11 @@ def changes(before: LaminaApp, after: LaminaApp) -> list[Change]:
     return [*_parameters(before, after), *_outputs(before, after)]
 
 
-def changed_lately() -> QuerySet[SchemaVersion]:
-    """Return the versions of the last week that took the place of another, the newest first."""
-    earlier = SchemaVersion.objects.filter(app=OuterRef("app"), created_at__lt=OuterRef("created_at"))
-    recent = SchemaVersion.objects.filter(Exists(earlier), created_at__gte=timezone.now() - LATELY)
-    return recent.select_related("app").defer("detail").order_by("-created_at")
+def changed_lately() -> QuerySet[SchemaUse]:
+    """Return where a version took the place of another in the last week, the newest first."""
+    earlier = SchemaUse.objects.filter(app=OuterRef("app"), since__lt=OuterRef("since"))
+    recent = SchemaUse.objects.filter(Exists(earlier), since__gte=timezone.now() - LATELY)
+    return recent.select_related("app").order_by("-since")
 
 
 def _parameters(before: LaminaApp, after: LaminaApp) -> Iterator[Change]:

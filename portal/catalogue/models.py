@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from portal.workspaces.models import Workspace
@@ -57,6 +58,22 @@ class SchemaVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.app} {self.fingerprint[:8]}"
+
+
+class SchemaUse(models.Model):
+    """From when on a version was an app's schema: one that comes back has a second row, a version only one."""
+
+    app = models.ForeignKey(App, models.CASCADE, related_name="schema_uses")
+    version = models.ForeignKey(SchemaVersion, models.CASCADE, related_name="uses")
+    since = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["since", "pk"]
+        verbose_name = _("use of a schema version")
+        verbose_name_plural = _("uses of schema versions")
+
+    def __str__(self) -> str:
+        return f"{self.version} {self.since:%Y-%m-%d %H:%M}"
 
 
 class PinnedApp(models.Model):

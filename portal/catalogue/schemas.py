@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from lamina_integration import App as LaminaApp
 from lamina_integration import LaminaClient, LaminaError
-from portal.catalogue.models import App, Capability, PinnedApp, SchemaVersion
+from portal.catalogue.models import App, Capability, PinnedApp, SchemaUse, SchemaVersion
 from portal.workspaces.models import Workspace
 
 logger = logging.getLogger(__name__)
@@ -53,14 +53,21 @@ def remember(app: App, detail: dict[str, Any]) -> SchemaVersion:
         version, is_new = SchemaVersion.objects.get_or_create(
             app=app, fingerprint=fingerprint_of(detail), defaults={"detail": detail}
         )
+        # Of several workers that see a change at once the first one's row tells of it.
+        is_changed = app.schema_id != version.pk and (
+            App.objects.filter(pk=app.pk).exclude(schema=version).update(schema=version)
+        )
+        if is_changed:
+            SchemaUse.objects.create(app=app, version=version)
         app.name = str(detail.get("name") or app.name)[:300]
         app.description = str(detail.get("description") or "")
         app.schema = version
         app.refreshed_at = timezone.now()
         app.refresh_error = ""
         app.save(update_fields=["name", "description", "schema", "refreshed_at", "refresh_error"])
-    if is_new:
-        logger.info("schema version is new app=%s fingerprint=%s", app.lamina_id, version.fingerprint[:8])
+    if is_changed:
+        told = "new" if is_new else "an earlier one again"
+        logger.info("schema version is %s app=%s fingerprint=%s", told, app.lamina_id, version.fingerprint[:8])
     return version
 
 

@@ -268,6 +268,23 @@ def test_change_of_an_app_is_told_with_the_runs_it_touches(desk: Client, member:
     assert f"/staff/apps/{pinned.app_id}/" in desk.get(f"/admin/catalogue/app/{pinned.app_id}/change/").content.decode()
 
 
+def test_schema_that_returns_to_an_earlier_version_is_a_change(desk: Client, member: Membership) -> None:
+    first = detail({"id": "1", "name": "Size", "type": "options", "options": ["S", "L"], "default": "S"})
+    pinned = pin_of(member.workspace, first)
+    second = {**first, "parameters": [{**first["parameters"][0], "options": ["S", "M", "L"]}]}
+    for document in (second, second, first):
+        remember(pinned.app, document)
+    page = " ".join(desk.get(f"/staff/apps/{pinned.app_id}/").content.decode().split())
+    newest, changed, oldest = page.split('<li class="card card-body">')[1:]
+    assert "back to an earlier version" in newest
+    assert "in use" in newest
+    assert "<del>&quot;S&quot;, &quot;M&quot;, &quot;L&quot;</del>" in newest
+    assert "back to" not in changed + oldest
+    assert "in use" not in changed + oldest
+    assert "The first version that we saw." in oldest
+    assert desk.get("/staff/").content.decode().count(f"/staff/apps/{pinned.app_id}/") == 2
+
+
 def test_change_of_an_app_is_told_with_the_drafts_it_touches(desk: Client, member: Membership, owner: User) -> None:
     pinned = pin_of(member.workspace, detail({"id": "1", "name": "Brief", "type": "text"}))
     draft_of(member, pinned)
