@@ -231,6 +231,27 @@ def test_list_of_somebody_who_made_nothing_says_so(
     assert "Clear filters" in filtered
 
 
+def test_list_s_poll_without_news_costs_three_queries_and_a_304(
+    visitor: Client, run: Run, poster: PinnedApp, member: Membership, django_assert_max_num_queries: Any
+) -> None:
+    others = [run_of(member, poster) for _ in range(4)]
+    for path in ("/w/demo/runs/", "/w/demo/runs/?page=1&state=active&mine=1"):
+        first = visitor.get(path, headers={"HX-Request": "true"})
+        asking = {"HX-Request": "true", "If-None-Match": first["ETag"]}
+        with django_assert_max_num_queries(3):
+            unchanged = visitor.get(path, headers=asking)
+        assert (unchanged.status_code, unchanged.content) == (304, b"")
+        others[0].touch()
+        assert visitor.get(path, headers=asking).status_code == 200
+
+
+@pytest.mark.parametrize("number", ["0", "99", "x", "-1", "1" * 12])
+def test_list_of_a_page_that_is_not_there_is_shown_all_the_same(visitor: Client, run: Run, number: str) -> None:
+    page = visitor.get(f"/w/demo/runs/?page={number}", headers={"HX-Request": "true"})
+    assert page.status_code == 200
+    assert run.reference in page.content.decode()
+
+
 def test_poll_costs_three_queries_and_without_news_two_and_a_304(
     visitor: Client, run: Run, django_assert_max_num_queries: Any
 ) -> None:

@@ -9,7 +9,7 @@ from portal.operations.selfcheck import outcomes
 
 
 class Command(BaseCommand):
-    """Prints a line for what is well, for each trouble and for what it could not look at; status 1 tells of troubles."""
+    """Prints a line for what is well, each trouble and what it could not look at; status 1 tells of troubles."""
 
     help = "Try every setting and dependency, and name each trouble with its fix."
     requires_system_checks = []
