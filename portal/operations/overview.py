@@ -13,7 +13,8 @@ from portal.operations.figures import Figures, age
 from portal.operations.waiting import MOST_REASONS, Reason, age_of, reasons_by_lane
 from portal.runs.models import Move, Run
 from portal.runs.refinements import Refinement, RefinementState
-from portal.runs.states import Status
+from portal.runs.states import REMOTE, Status
+from portal.runs.track import UNKNOWN_STATE
 from portal.runs.usual import usual_ranges
 from portal.runs.words import RunScreen
 
@@ -83,7 +84,7 @@ def lanes(found: Figures, broker: BrokerState | None) -> list[LaneRow]:
 def runs_to_look_at() -> list[RunRow]:
     """Return runs that wait, are not confirmed, need a person, or take longer than usual; oldest first."""
     now = timezone.now()
-    held_up = Q(status__in=TONES)
+    held_up = Q(status__in=TONES) | Q(status__in=REMOTE, error_code=UNKNOWN_STATE)
     for status, seconds in PATIENT_SECONDS.items():
         held_up |= Q(status=status, created_at__lt=now - timedelta(seconds=seconds))
     last_why = Move.objects.filter(run=OuterRef("pk")).order_by("-at", "-pk").values("why")[:1]
@@ -92,13 +93,13 @@ def runs_to_look_at() -> list[RunRow]:
         RunRow(
             run=run,
             label=run.get_status_display(),
-            tone=TONES.get(Status(run.status), "going"),
+            tone="warn" if run.error_code == UNKNOWN_STATE else TONES.get(Status(run.status), "going"),
             why=run.held_up or getattr(run, "last_why", "") or _("No reason is known: no worker has taken it yet."),
             age_seconds=age(run.created_at, now),
         )
         for run in runs.filter(held_up).annotate(last_why=Subquery(last_why))[:SHOWN]
     ]
-    remote = list(runs.remote().filter(accepted_at__isnull=False)[: SHOWN * 4])
+    remote = list(runs.remote().filter(accepted_at__isnull=False).exclude(error_code=UNKNOWN_STATE)[: SHOWN * 4])
     usual = usual_ranges({run.app_id for run in remote})
     for run in remote:
         screen = RunScreen(run, [], usual[run.app_id])

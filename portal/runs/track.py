@@ -37,6 +37,7 @@ OUTPUT_STATUS_OF = {
     "cancelled": OutputStatus.CANCELLED,
 }
 MISSING = "missing"
+UNKNOWN_STATE = "unknown_state"
 MOST_OUTPUTS = 200
 # How often Lamina is worth asking, as its documentation has it: one picture, several steps, video.
 IMAGE_SECONDS, STEPS_SECONDS, VIDEO_SECONDS = 4, 7, 12
@@ -126,14 +127,29 @@ def _bring_up(run: Run, remote: RemoteRun, told_by: str) -> None:
     changed |= _leave_out(run, len(remote.outputs) - MOST_OUTPUTS, told_by)
     status = STATUS_OF.get(remote.status)
     if status is None:
-        logger.error("unknown status run=%s status=%r", run.reference, remote.status[:40])
-    elif status != run.status and _move(run, status, remote, told_by):
+        changed |= _wonder(run, remote.status, told_by)
+    elif run.error_code == UNKNOWN_STATE:
+        run.error_code = ""
+        changed |= bool(Run.objects.filter(pk=run.pk, error_code=UNKNOWN_STATE).update(error_code=""))
+    if status is not None and status != run.status and _move(run, status, remote, told_by):
         return  # the move has told open pages and the ledger
     if changed:
         run.touch()
         if run.is_final:
             # News of what ended here before it ended there, or of outputs that came late.
             costs.book(run, is_over=_is_over(remote))
+
+
+def _wonder(run: Run, word: str, told_by: str) -> bool:
+    """Have staff look at a run whose state has a name we do not know; returns whether that is news."""
+    if run.is_final:
+        return False
+    told = _("Lamina calls its state %a, which we do not know. It stays as it is, and we keep asking.") % word[:40]
+    if run.history.filter(why=told).exists():
+        return False
+    _put_on_record(run, told_by, told)
+    Run.objects.filter(pk=run.pk, error_code="").update(error_code=UNKNOWN_STATE)
+    return True
 
 
 def _leave_out(run: Run, count: int, told_by: str) -> bool:

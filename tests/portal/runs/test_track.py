@@ -1,8 +1,10 @@
 """News of runs: only forward, whoever brings it, however often."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from lamina_integration import RemoteRun
@@ -14,7 +16,7 @@ from portal.runs.states import Status, Teller
 from portal.runs.submit import send, submit
 from portal.runs.track import MOST_OUTPUTS, adopt, apply
 from portal.runs.words import RunScreen
-from portal.workspaces.models import Membership
+from portal.workspaces.models import Membership, User
 
 
 @pytest.fixture
@@ -102,6 +104,30 @@ def test_unknown_state_is_not_the_end(sent: Run) -> None:
     sent.refresh_from_db()
     assert sent.status == Status.QUEUED
     assert states(sent)[0] == ("Front", "completed")
+
+
+def test_unknown_state_is_put_on_record_once_for_staff(
+    sent: Run, as_user: Callable[[User], Client], staff: User
+) -> None:
+    def wondered() -> list[str]:
+        return [move.why for move in sent.history.all() if "which we do not know" in move.why]
+
+    for _ in range(3):
+        apply(sent.pk, news(sent, "pondering"), told_by=Teller.SWEEP)
+    assert len(wondered()) == 1
+    assert "'pondering'" in wondered()[0]
+    apply(sent.pk, news(sent, "\x00\ud83d"), told_by=Teller.DELIVERY)
+    assert len(wondered()) == 2
+    page = as_user(staff).get("/staff/").content.decode()
+    assert sent.reference in page
+    assert "which we do not know" in page
+    apply(sent.pk, news(sent, "running"), told_by=Teller.SWEEP)
+    sent.refresh_from_db()
+    assert (sent.status, sent.error_code) == (Status.RUNNING, "")
+    assert sent.reference not in as_user(staff).get("/staff/").content.decode()
+    apply(sent.pk, news(sent, "completed"), told_by=Teller.SWEEP)
+    apply(sent.pk, news(sent, "archived"), told_by=Teller.DELIVERY)
+    assert len(wondered()) == 2, "what is over is not looked at again"
 
 
 @pytest.mark.parametrize("value", [None, "", [], {"url": 1}, 7])

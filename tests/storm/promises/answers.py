@@ -35,7 +35,8 @@ def mutate(trial: Trial) -> None:
         time.sleep(trial.count(60, least=5))
     stage.lamina.turn(odd_answers=0.0)
     seconds = trial.settle(within=180)
-    trial.compare(briefs, Allowed(outputs_differ=True))
+    # A word nobody knows is put on record for staff.
+    trial.compare(briefs, Allowed(outputs_differ=True, on_record=True))
 
     # Runs that go on for ever, told of in every odd way: nothing that is compared is lied about.
     stage.lamina.turn(manual=True)
