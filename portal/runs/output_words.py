@@ -18,6 +18,7 @@ class OutputScreen:
 
     def __init__(self, output: Output, ratio: float | None) -> None:
         self.output = output
+        self.pending_label = _("Making…")
         self.is_error_said = False  # where the run says it for all of them
         media = output.media
         if media and media.width:
@@ -48,7 +49,7 @@ class OutputScreen:
     def state_label(self) -> str:
         """Return the state in words."""
         return {
-            "making": _("Making…"),
+            "making": self.pending_label,
             "copying": _("Copying to your gallery…"),
             "ready": _("Done"),
             "failed": _("Failed"),

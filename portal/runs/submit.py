@@ -198,6 +198,8 @@ def claim(run_id: uuid.UUID) -> Attempt | None:
             run.hold_up(why)
             return None
         if not run.move(Status.SUBMITTING, told_by=Teller.WORKER, held_up=""):
+            # Somebody was faster. What looking for a brake may have written is for a run that is sent.
+            transaction.set_rollback(True)
             return None
         lease = timezone.now() + timedelta(seconds=LEASE_SECONDS)
         return Attempt.objects.create(run=run, lease_until=lease)

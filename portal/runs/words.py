@@ -38,6 +38,8 @@ TONES = {
     Status.FAILED: "bad",
     Status.CANCELLED: "off",
 }
+# As far as anybody knows nothing is being made of these.
+NOT_MADE_YET = frozenset({Status.WAITING, Status.SUBMITTING, Status.UNCONFIRMED, Status.NEEDS_ATTENTION})
 STOPS_WITHIN = timedelta(minutes=1)
 
 
@@ -61,6 +63,8 @@ class RunScreen:
         versions = [OutputScreen(output, ratio) for output in outputs]
         self.outputs = [output for output in versions if output.is_current]
         self.earlier = [output for output in versions if not output.is_current]
+        for output in self.outputs if run.status in NOT_MADE_YET else []:
+            output.pending_label = _("Not known yet") if run.status == Status.UNCONFIRMED else _("Not sent yet")
         self.shared_errors = said_once(self.outputs, already=run.error if run.status == Status.FAILED else "")
         self.usual = usual
         self.waiting_because = ""
@@ -338,8 +342,11 @@ class RunScreen:
 
     @property
     def edit_url(self) -> str:
-        """Return the form filled in again; empty when the app is not offered any more."""
-        if not self.pin or not self.pin.is_offered or self.status == Status.UNCONFIRMED:
+        """Return the form filled in again; empty when the app is not offered any more.
+
+        Nor is a second run offered while this one is still to be sent, and would be paid for as well.
+        """
+        if not self.pin or not self.pin.is_offered or self.status in ACTIVE - REMOTE:
             return ""
         return reverse("runs:create", args=[self.workspace.slug, self.pin.pk]) + f"?from={self.run.pk}"
 
@@ -385,8 +392,10 @@ class RunScreen:
         kept_at = self.kept_at if self.status == Status.COMPLETED and not self.is_copying else None
         times = in_order([self.sent_at, self.accepted_at, self.started_at, kept_at])
         reached = self._reached
-        labels = [_("Sent"), _("Accepted"), _("Running"), _("Kept")]
-        details = ["", "", self.usual_text, _("copied to your gallery")]
+        not_sent = {Status.WAITING: _("Not sent yet"), Status.SUBMITTING: _("Sending")}
+        labels = [not_sent.get(Status(self.status), _("Sent")), _("Accepted"), _("Running"), _("Kept")]
+        is_unknown = self.status == Status.UNCONFIRMED
+        details = ["", _("not known yet") if is_unknown else "", self.usual_text, _("copied to your gallery")]
         over = self.status in FINAL or self.status == Status.NEEDS_ATTENTION
         steps = []
         for n, key in enumerate(("sent", "accepted", "running", "kept")):
@@ -414,7 +423,7 @@ class RunScreen:
                 return 3 if self.is_copying else 4
             case Status.RUNNING:
                 return 2
-            case Status.QUEUED:
+            case Status.QUEUED | Status.UNCONFIRMED:
                 return 1
             case Status.FAILED | Status.CANCELLED:
                 # Not beyond "running": an app that fails does so while it runs, and never gets to "kept".

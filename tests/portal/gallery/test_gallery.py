@@ -8,6 +8,7 @@ from django.test import Client
 
 from portal.catalogue.models import PinnedApp
 from portal.runs.models import OutputStatus
+from portal.runs.states import Status
 from portal.workspaces.models import Membership, User
 from tests.factories import MembershipFactory, detail, pin_of, ready_output_of, run_of
 
@@ -125,7 +126,7 @@ def test_odd_addresses_are_no_error(visitor: Client, query: str) -> None:
 
 
 def test_one_output_is_shown_large_beside_its_inputs(visitor: Client, member: Membership, pinned: PinnedApp) -> None:
-    run = run_of(member, pinned)
+    run = run_of(member, pinned, status=Status.COMPLETED, lamina_run_id="r")
     first, second, third = (ready_output_of(run, n) for n in (1, 2, 3))
     response = visitor.get(f"{GALLERY}{second.pk}/")
     page = response.content.decode()

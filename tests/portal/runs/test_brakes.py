@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
@@ -185,6 +186,29 @@ def test_workspace_with_another_key_is_not_held_back(
     member = outsider.memberships.get()
     theirs = submit(member=member, pin=pin, schema=poster.app.schema, inputs={}, outputs_wanted=[], token=uuid.uuid4())
     assert claim(theirs.pk) is not None
+
+
+def test_run_that_somebody_else_claims_does_not_use_up_the_try_of_an_empty_wallet(
+    run: Run, member: Membership, lamina: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lamina.set(out_of_credits=True, out_of_credits_answer="402")
+    send(run.pk)
+    Wallet.objects.update(try_at=timezone.now())
+    later = another(run, member)
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "move", lambda self, to, **how: False)
+        assert claim(later.pk) is None
+    assert claim(later.pk) is not None, "another would have to wait for five minutes"
+
+
+def test_held_up_run_offers_no_second_one(
+    run: Run, lamina: Sandbox, staff: User, as_user: Callable[[User], Client], creator: User
+) -> None:
+    stop_spending(workspace=None, why="The bill is being checked", by=staff)
+    send(run.pk)
+    page = as_user(creator).get(run.get_absolute_url()).content.decode()
+    assert "The bill is being checked" in page
+    assert "Edit and run again" not in page
 
 
 def test_accepted_run_that_failed_for_want_of_credits_stays_failed_and_says_so(

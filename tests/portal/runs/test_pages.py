@@ -410,3 +410,24 @@ def test_value_that_is_left_out_is_shown_under_the_name_it_had(visitor: Client, 
     assert "as blue as &lt;the&gt; sea" in page
     name = poster.app.schema_versions.order_by("created_at").first().detail["parameters"][0]["name"]
     assert f"{name}: “" in page
+
+
+@pytest.mark.parametrize(
+    ("moves", "step", "output"),
+    [
+        ([], "Not sent yet", "Not sent yet"),
+        ([Status.SUBMITTING], "Sending", "Not sent yet"),
+        ([Status.SUBMITTING, Status.UNCONFIRMED], "not known yet", "Not known yet"),
+    ],
+)
+def test_run_that_is_not_known_to_be_at_lamina_is_not_said_to_be_made(
+    visitor: Client, member: Membership, moves: list[Status], step: str, output: str
+) -> None:
+    run = run_of(member, pin_of(member.workspace, detail()))
+    for to in moves:
+        run.move(to, told_by=Teller.WORKER, sent_at=timezone.now())
+    page = visitor.get(run.get_absolute_url()).content.decode()
+    assert step in page.split('class="run-steps"')[1].split("</ol>")[0]
+    assert output in page.split('class="output-grid"')[1].split("</ul>")[0]
+    assert "Making…" not in page
+    assert "Edit and run again" not in page

@@ -4,15 +4,17 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from threading import Barrier
+from threading import Barrier, Event, Thread
 from typing import TypeVar
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
 from lamina_integration import RemoteRun
+from lamina_integration.sandbox import Sandbox
 from portal.catalogue.models import PinnedApp
-from portal.runs import track
+from portal.runs import reconcile, submit, track
 from portal.runs.models import Attempt, Run
 from portal.runs.states import Status, Teller
 from portal.runs.submit import claim
@@ -45,6 +47,45 @@ def test_of_many_workers_one_claims_the_run_and_opens_an_attempt(run: Run) -> No
     assert len(attempts) == 1
     assert Attempt.objects.filter(run=run, closed_at=None).count() == 1
     assert run.history.filter(to=Status.SUBMITTING).count() == 1
+
+
+def test_lease_is_renewed_while_lamina_takes_its_time_to_answer(
+    run: Run, lamina: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A start that takes three leases is not believed to be lost, and a sweep looks all the while."""
+    monkeypatch.setattr("portal.runs.submit.LEASE_SECONDS", 0.5)
+    monkeypatch.setattr("portal.runs.leases.RENEW_EVERY_SECONDS", 0.1)
+    lamina.set(slow_starts=1.5, webhooks=False, manual=True)
+    over = Event()
+    looks: list[str] = []
+
+    def sweep() -> None:
+        try:
+            while not over.wait(0.1):
+                reconcile.release_lost_attempts()
+                looks.append(Run.objects.get(pk=run.pk).status)
+        finally:
+            connection.close()
+
+    sweeper = Thread(target=sweep)
+    sweeper.start()
+    submit.send(run.pk)
+    over.set()
+    sweeper.join()
+    attempt = Attempt.objects.get()
+    assert looks.count(Status.SUBMITTING) > 8
+    assert Status.UNCONFIRMED not in {move.to for move in run.history.all()}
+    assert attempt.outcome == "accepted"
+    assert (attempt.lease_until - attempt.sent_at).total_seconds() > 1.5
+
+
+def test_lease_that_is_not_renewed_ends(run: Run) -> None:
+    attempt = submit.claim(run.pk)
+    submit.mark_sent(attempt)
+    Attempt.objects.update(lease_until=timezone.now())
+    reconcile.release_lost_attempts()
+    run.refresh_from_db()
+    assert run.status == Status.UNCONFIRMED
 
 
 def test_two_open_attempts_of_one_run_cannot_be(run: Run) -> None:
