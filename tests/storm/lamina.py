@@ -27,9 +27,10 @@ class StandIn:
         """Begin anew, every knob as at the start."""
         self._http.post("/reset").raise_for_status()
 
-    def ledger(self) -> dict[str, Any]:
-        """Return what it was asked and did."""
-        return dict(self._http.get("/ledger").raise_for_status().json())
+    def ledger(self, *, last: int | None = None) -> dict[str, Any]:
+        """Return what it was asked and did, or only the last so many of each kind."""
+        query = {} if last is None else {"last": last}
+        return dict(self._http.get("/ledger", params=query).raise_for_status().json())
 
     def is_up(self) -> bool:
         """Return whether it answers."""

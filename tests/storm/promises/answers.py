@@ -7,6 +7,7 @@ import time
 import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 
@@ -14,14 +15,16 @@ from lamina_integration.sandbox.knobs import Dice
 from lamina_integration.sandbox.oddities import oddly
 from tests.storm.lamina import signed
 from tests.storm.ledger import FINAL, Allowed
+from tests.storm.overheard import Overheard
 from tests.storm.post import Letter, post_all
 from tests.storm.processes import memory_of, wait_until
 from tests.storm.promises.deliveries import letters_for
-from tests.storm.stage import NOTE, PICTURE
+from tests.storm.stage import LONE, NOTE, PICTURE
 from tests.storm.trial import Trial
 
 LARGEST_BODY = 256 * 1024
 FLAT_BYTES = 200 * 1024**2
+PRESS_ARRIVES_SECONDS = 3.0
 
 
 def mutate(trial: Trial) -> None:
@@ -178,12 +181,16 @@ def memory(trial: Trial) -> int:
 
 
 def cancel_at_every_moment(trial: Trial) -> None:
-    """Press Cancel from the moment of the click until after the end, a little later for each run."""
+    """Press Cancel from the moment of the click until after the end, a little later for each run.
+
+    And on runs of which nobody knows whether Lamina has them, and on some whose inputs are refused.
+    """
     stage = trial.stage
-    stage.lamina.turn(slow_starts=0.5, latency=0.1)
+    # A run takes long enough for a press to arrive in its midst, however busy the machine is.
+    stage.lamina.turn(slow_starts=0.5, latency=0.1, speed=0.4)
     count = trial.count(240, least=24)
     briefs = trial.briefs(count)
-    longest = 5.0
+    longest = 8.0
     pin = stage.pins[NOTE]
     pressed: Counter[int] = Counter()
 
@@ -197,19 +204,83 @@ def cancel_at_every_moment(trial: Trial) -> None:
     tokens = [str(uuid.UUID(int=trial.dice.getrandbits(128), version=4)) for _ in briefs]
     orders = list(enumerate(briefs))
     trial.dice.shuffle(orders)
-    with ThreadPoolExecutor(12) as pool:
-        list(pool.map(live, orders))
-    seconds = trial.settle(within=90)
+    with Overheard(stage.lamina) as heard:
+        with ThreadPoolExecutor(12) as pool:
+            list(pool.map(live, orders))
+        seconds = trial.settle(within=90)
+        lost = cancel_unconfirmed(trial)
+        refused = cancel_refused(trial)
     runs = stage.rows.runs(trial.name)
     states = Counter(run["status"] for run in runs)
     unsent = sum(run["status"] == "cancelled" and run["lamina_run_id"] is None for run in runs)
-    trial.tried = f"{count} runs, Cancel between 0 and {longest:.0f} s after the click"
+    trial.tried = (
+        f"{count} runs, Cancel between 0 and {longest:.0f} s after the click; {len(lost)} unconfirmed,"
+        f" {len(refused)} whose inputs are refused"
+    )
     trial.note(
         f"{unsent} ended before they were sent, {states['cancelled'] - unsent} cancelled at Lamina,"
         f" {states['completed']} had ended; settled {seconds:.0f} s after the last press"
     )
+    untold = [run["reference"] for run in runs if was_going(run) and not heard.was_told_to_cancel(run["lamina_run_id"])]
+    trial.demand(not untold, f"Lamina was never asked to stop {len(untold)} runs: {untold[:3]}")
     trial.demand(pressed.keys() == {302}, f"Cancel was answered {dict(pressed)}")
     trial.demand(set(states) <= set(FINAL), f"states are {dict(states)}")
     trial.demand(states["cancelled"] > unsent, "no run was cancelled at Lamina: nothing was tried")
     trial.demand(states["completed"], "no run had ended before Cancel: nothing was tried")
-    trial.compare(briefs)
+    trial.compare([*briefs, *lost, *refused])
+
+
+def was_going(run: dict[str, Any]) -> bool:
+    """Return whether a run went on at Lamina for long enough after the press, or was stopped there."""
+    if run["lamina_run_id"] is None or run["cancel_asked_at"] is None:
+        return False
+    asked_at = max(run["cancel_asked_at"], run["accepted_at"])
+    return run["status"] == "cancelled" or (run["finished_at"] - asked_at).total_seconds() > PRESS_ARRIVES_SECONDS
+
+
+def cancel_unconfirmed(trial: Trial) -> list[str]:
+    """Press Cancel on runs whose answer was lost, each the only one of its app; each is found and stopped at Lamina."""
+    stage, rows = trial.stage, trial.stage.rows
+    stage.lamina.turn(slow_starts=0.0, lost_answers=1.0, webhooks=False, manual=True)
+    briefs = trial.briefs(len(LONE), kind="lost ")
+    # No round may find them before somebody has pressed.
+    stage.company.kill("worker-tracking", comes_back=False)
+    for brief, app in zip(briefs, LONE, strict=True):
+        trial.submit([brief], app=app)
+    unconfirmed = "select * from runs_run where status = 'unconfirmed' and inputs->>'brief_text' like %s"
+    # A Lamina that answers no start is tried less and less often.
+    wait_until(lambda: len(rows.ask(unconfirmed, f"{trial.name} lost %")) == len(briefs), seconds=300 / stage.haste)
+    found = rows.ask(unconfirmed, f"{trial.name} lost %")
+    answers = {stage.visitor.press_cancel(str(run["id"]), stage.pins[NOTE]) for run in found}
+    stage.lamina.turn(lost_answers=0.0)
+    stage.company.start("worker-tracking")
+    seconds = trial.settle(within=120)
+    stage.lamina.turn(webhooks=True, manual=False)
+    ended = [run for run in rows.runs(trial.name) if run["brief"] in briefs]
+    trial.note(f"{len(found)} unconfirmed runs were stopped at Lamina {seconds:.0f} s after the press")
+    trial.demand(len(found) == len(briefs), f"only {len(found)} of {len(briefs)} runs were unconfirmed")
+    trial.demand(answers == {302}, f"Cancel of unconfirmed runs was answered {answers}")
+    stopped = all(run["status"] == "cancelled" and run["lamina_run_id"] for run in ended)
+    trial.demand(stopped, f"unconfirmed runs ended as {Counter(run['status'] for run in ended)}")
+    return briefs
+
+
+def cancel_refused(trial: Trial) -> list[str]:
+    """Press Cancel on runs that need attention, because nobody makes any more what was chosen; each ends unsent."""
+    stage, rows = trial.stage, trial.stage.rows
+    briefs = trial.briefs(4, kind="refused ")
+    stage.company.kill("worker-interactive", comes_back=False)
+    trial.submit(briefs)
+    ours = f"{trial.name} refused %"
+    rows.do("update runs_run set outputs_wanted = '[\"nothing\"]' where inputs->>'brief_text' like %s", ours)
+    stage.company.start("worker-interactive")
+    held = "select id from runs_run where status = 'needs_attention' and inputs->>'brief_text' like %s"
+    wait_until(lambda: len(rows.ask(held, ours)) == len(briefs), seconds=60)
+    found = rows.ask(held, ours)
+    answers = {stage.visitor.press_cancel(str(run["id"]), stage.pins[NOTE]) for run in found}
+    trial.settle(within=30)
+    trial.demand(len(found) == len(briefs), f"only {len(found)} of {len(briefs)} runs needed attention")
+    trial.demand(answers == {302}, f"Cancel of runs that need attention was answered {answers}")
+    started = {start["inputs"].get("brief_text") for start in stage.lamina.ledger()["starts"]}
+    trial.demand(not started & set(briefs), "a run whose inputs are refused was started")
+    return briefs

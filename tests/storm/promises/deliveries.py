@@ -8,6 +8,7 @@ from collections import Counter
 from lamina_integration.webhooks import TIMESTAMP_HEADER
 from tests.storm.lamina import signed
 from tests.storm.ledger import Allowed
+from tests.storm.overheard import Overheard
 from tests.storm.post import Letter, post_all
 from tests.storm.processes import wait_until
 from tests.storm.trial import Trial
@@ -20,10 +21,12 @@ def repeat_and_lie(trial: Trial) -> None:
     # One in a hundred as promised; more where so few come that there would be none.
     chance = max(0.01, 6 / (len(briefs) * 6))
     stage.lamina.turn(webhook_corrupt=chance, webhook_stale=chance, webhook_unknown=chance)
-    trial.submit(briefs)
-    seconds = trial.settle(within=120)
-    # Lamina's second tries of what was refused still come in: what counts is that nothing stays.
-    is_applied = wait_until(lambda: not unapplied(trial), seconds=60)
+    with Overheard(stage.lamina) as heard:
+        trial.submit(briefs)
+        seconds = trial.settle(within=120)
+        # Lamina's second tries of what was refused still come in: what counts is that nothing stays.
+        is_applied = wait_until(lambda: not unapplied(trial), seconds=60)
+        wait_until(lambda: not unasked(trial, heard), seconds=60, pause=1)
     sent = Counter(each["kind"] for each in stage.lamina.ledger()["deliveries"])
     answers = Counter((each["kind"], each["answer"]) for each in stage.lamina.ledger()["deliveries"])
     corrupt_taken = sum(
@@ -41,8 +44,49 @@ def repeat_and_lie(trial: Trial) -> None:
     fives = [answer for (_kind, answer) in answers if isinstance(answer, int) and answer >= 500 and answer != 503]
     trial.demand(not fives, f"deliveries were answered {fives}")
     stale = sum(each["verdict"] == "stale" for each in rows.deliveries(trial.name))
-    trial.demand(stale <= sent["stale"], f"{stale} deliveries were called stale, {sent['stale']} were")
+    came = sum(count for (kind, answer), count in answers.items() if (kind, answer) == ("stale", 200))
+    trial.demand(stale == came, f"{stale} deliveries were called stale, {came} were")
+    trial.demand(not unasked(trial, heard), f"stale, and nobody asked about {unasked(trial, heard)[:3]}")
+    count_rows(trial)
     trial.compare(briefs, Allowed(on_record=True))
+
+
+def unasked(trial: Trial, heard: Overheard) -> list[str]:
+    """Return the runs at Lamina that a stale delivery told of and that nobody has asked about since."""
+    stale = [each for each in trial.stage.rows.deliveries(trial.name) if each["verdict"] == "stale"]
+    return [
+        each["lamina_run_id"]
+        for each in stale
+        if not heard.asked_about(each["lamina_run_id"], since=each["received_at"].replace(microsecond=0))
+    ]
+
+
+def count_rows(trial: Trial) -> None:
+    """Demand a row for each different thing that was told, and none for anything else.
+
+    What was signed is not in the ledger. But each 200 is a row and each 202 a repeat, a row's digest is
+    that of its own body, and of each state that Lamina told of a run to an address there is one.
+    """
+    found = trial.stage.rows.ask(
+        "select d.digest, d.repeats, d.body, d.signed_at, d.lamina_run_id, a.token,"
+        " d.body::json->'data'->>'status' as status"
+        " from runs_delivery d join runs_attempt a on a.id = d.attempt_id"
+    )
+    told = trial.stage.lamina.ledger()["deliveries"]
+    answers = Counter(each["answer"] for each in told)
+    unanswered = sum(count for answer, count in answers.items() if not isinstance(answer, int))
+    stored, repeats = len(found), sum(row["repeats"] for row in found)
+    trial.demand(0 <= stored - answers[200] <= unanswered, f"{stored} rows for {answers[200]} deliveries answered 200")
+    trial.demand(0 <= repeats - answers[202] <= unanswered, f"{repeats} repeats counted, {answers[202]} answered 202")
+    trial.demand(answers[202], "nothing was repeated: nothing was tried")
+    untrue = [
+        row for row in found if row["digest"] != digest_of(int(row["signed_at"].timestamp()), row["body"].encode())
+    ]
+    trial.demand(not untrue, f"{len(untrue)} rows have another digest than what was signed")
+    kept = {(row["token"], row["lamina_run_id"], row["status"]) for row in found}
+    taken = [each for each in told if each["kind"] in {"genuine", "stale"} and each["answer"] in {200, 202}]
+    missing = {(each["url"].rstrip("/").rsplit("/", 1)[-1], each["runId"], each["status"]) for each in taken} - kept
+    trial.demand(not missing, f"{len(missing)} different deliveries were taken and have no row")
 
 
 def kill_web_while_they_come(trial: Trial) -> None:
@@ -105,7 +149,12 @@ def letters_for(trial: Trial, *, count: int, runs: int = 0) -> list[Letter]:
 def digest(letter: Letter) -> str:
     """Return what the portal knows a delivery by."""
     _path, headers, body = letter
-    return hashlib.sha256(headers[TIMESTAMP_HEADER].encode() + b"." + body).hexdigest()
+    return digest_of(int(headers[TIMESTAMP_HEADER]), body)
+
+
+def digest_of(timestamp: int, body: bytes) -> str:
+    """Return the digest of what is signed."""
+    return hashlib.sha256(f"{timestamp}.".encode() + body).hexdigest()
 
 
 def unapplied(trial: Trial) -> int:

@@ -12,6 +12,7 @@ from tests.storm.stage import WORKERS
 from tests.storm.trial import Trial
 
 KEY_PATH = "/webhooks/signing-key"
+STRANGER = 20
 
 # The first time a delivery moves one of every ten runs the database refuses the line in its history: the
 # handler fails in the middle of its own transaction, by an error nobody in the portal knows of.
@@ -108,20 +109,26 @@ def pending(trial: Trial) -> list[str]:
 
 def forgeries(trial: Trial, *, count: int) -> list[Letter]:
     """Return deliveries that have all a genuine one has but a signature of Lamina's."""
-    letters = letters_for(trial, count=count)
+    return forged(trial, letters_for(trial, count=count))
+
+
+def forged(trial: Trial, letters: list[Letter]) -> list[Letter]:
+    """Return these with signatures that no key has made."""
     return [
         (path, {**headers, SIGNATURE_HEADER: trial.dice.randbytes(64).hex()}, body) for path, headers, body in letters
     ]
 
 
 def answer_fast(trial: Trial) -> None:
-    """Send two hundred deliveries a second while no worker runs."""
+    """Send two hundred deliveries a second while no worker runs, one of twenty signed with a key nobody knows."""
     stage = trial.stage
     rate, seconds = 200, trial.count(30, least=3)
     letters = letters_for(trial, runs=20, count=rate * seconds)
+    letters[::STRANGER] = forged(trial, letters[::STRANGER])
+    strangers = len(letters[::STRANGER])
     for name in WORKERS:
         stage.company.kill(name, comes_back=False)
-    asked = stage.lamina.requests()
+    asked, queued = stage.lamina.requests(), stage.queued("tracking")
     elsewhere = Elsewhere(stage.company)
     sent = post_all(stage.web_url, letters, threads=16, a_second=rate)
     called = stage.lamina.requests() - asked
@@ -130,13 +137,16 @@ def answer_fast(trial: Trial) -> None:
     is_quiet, words = elsewhere.is_quiet, elsewhere.words()
     answers = Counter(each.status for each in sent)
     stored = len(stage.rows.deliveries(trial.name))
-    trial.tried = f"{len(sent)} deliveries at {rate} a second, all workers stopped"
+    trial.tried = f"{len(sent)} deliveries at {rate} a second, {strangers} with an unknown key, all workers stopped"
     trial.note(
         f"median {p50 * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms (allowed: 500), slowest {max(times) * 1000:.0f} ms,"
         " from the moment each was due"
     )
     trial.note(words)
-    trial.demand(answers.keys() == {200}, f"answers were {dict(answers)}")
-    trial.demand(stored == len(sent), f"{stored} rows for {len(sent)} deliveries")
+    trial.demand(answers == {200: len(sent) - strangers, 503: strangers}, f"answers were {dict(answers)}")
+    trial.demand(stored == len(sent) - strangers, f"{stored} rows for {len(sent) - strangers} genuine deliveries")
+    # Those of the schedule, one of which is for the keys; not one for each that nobody could verify.
+    told = stage.queued("tracking") - queued
+    trial.demand(told <= seconds + 10, f"{told} messages for the keys of {strangers} deliveries")
     trial.demand(p99 <= 0.5 or not is_quiet, f"p99 was {p99 * 1000:.0f} ms")
     trial.demand(not called, f"{called} calls went out while no worker ran: they came from the requests")
