@@ -9,8 +9,6 @@ from typing import Any, TypeVar
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from lamina_integration.sandbox.refusals import invalid, problem
-
 
 def data(payload: Any, *, status: int = 200) -> JSONResponse:
     """Return a payload in its envelope."""
@@ -35,11 +33,6 @@ def whole_number(request: Request, name: str, *, default: int, low: int, high: i
     return max(low, min(high, number))
 
 
-def whole_number_of(body: dict[str, Any], name: str, *, default: int) -> int:
-    """Return a number of the body; refuse what is not one."""
-    value = body.get(name)
-    if value is None:
-        return default
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise invalid("Invalid request", problem(name, "invalid_type", f"{name} must be a whole number."))
-    return value
+def clamped(number: float | None, otherwise: int, most: int) -> int:
+    """Return a figure of a body, brought within 1 and the most there may be; without one what is usual."""
+    return max(1, min(most, otherwise if number is None else int(number)))

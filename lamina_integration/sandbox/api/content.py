@@ -10,41 +10,25 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from lamina_integration.sandbox import routing
-from lamina_integration.sandbox.api.answers import data, whole_number_of
+from lamina_integration.sandbox.api.answers import clamped, data
 from lamina_integration.sandbox.api.apps import capabilities
+from lamina_integration.sandbox.api.asked import asked
 from lamina_integration.sandbox.api.runs import late_or_lost
 from lamina_integration.sandbox.api.starting import start
 from lamina_integration.sandbox.catalogue import OfferedApp
 from lamina_integration.sandbox.fixed import Fixed
-from lamina_integration.sandbox.gate import caller_of, read_object, world_of
-from lamina_integration.sandbox.refusals import Refusal, invalid, not_found, problem
+from lamina_integration.sandbox.gate import caller_of, world_of
+from lamina_integration.sandbox.refusals import Refusal, not_found
 
-MOST_ITEMS = 10
 MOST_MATCHES = 20
-
-
-def text_of(body: dict[str, Any], name: str) -> str:
-    """Return a text the body must have, or refuse."""
-    value = body.get(name)
-    if not isinstance(value, str) or not value.strip():
-        raise invalid("Invalid request", problem(name, "invalid_type", f"{name} must be text."))
-    return value.strip()
-
-
-def object_of(body: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return an object the body may have, or refuse what is not one."""
-    value = body.get(name)
-    if value is not None and not isinstance(value, dict):
-        raise invalid("Invalid request", problem(name, "invalid_type", f"{name} must be an object."))
-    return value or {}
 
 
 def routed(request: Request, body: dict[str, Any]) -> routing.Plan | dict[str, Any]:
     """Return the plan for a brief, or the answer that says why there is none."""
-    brief, given = text_of(body, "brief"), object_of(body, "inputs")
+    brief, given = body["brief"].strip(), body.get("inputs") or {}
     world, slug = world_of(request), caller_of(request).workspace.slug
     if app_id := body.get("appId"):
-        offered = world.catalogue.find(str(app_id), slug)
+        offered = world.catalogue.find(app_id, slug)
         if offered is None:
             raise not_found("App")
         return routing.plan(offered, brief=brief, given=given, asks=body)
@@ -55,10 +39,7 @@ def routed(request: Request, body: dict[str, Any]) -> routing.Plan | dict[str, A
             "status": "needs_clarification",
             "clarifications": [{"question": "What should be shown, and is it a picture or a video?"}],
         }
-    modality = body.get("modality")
-    found = routing.ranked(
-        world.catalogue.visible(slug), brief, modality=modality if isinstance(modality, str) else None
-    )
+    found = routing.ranked(world.catalogue.visible(slug), brief, modality=body.get("modality"))
     if not found:
         return {"status": "unmatched", "reason": "No app in this workspace fits the brief."}
     return routing.plan(found[0][1], brief=brief, given=given, asks=body)
@@ -66,17 +47,17 @@ def routed(request: Request, body: dict[str, Any]) -> routing.Plan | dict[str, A
 
 async def discover(request: Request) -> Response:
     """Return the apps that fit an intent, the closest first."""
-    body = await read_object(request)
-    intent, constraints = text_of(body, "intent"), object_of(body, "constraints")
-    limit = max(1, min(MOST_MATCHES, whole_number_of(body, "limit", default=5)))
+    body = await asked(request)
+    intent, constraints = body["intent"].strip(), body.get("constraints") or {}
+    limit = clamped(body.get("limit"), 5, MOST_MATCHES)
     world, slug = world_of(request), caller_of(request).workspace.slug
-    wanted = str(constraints.get("outputFormat") or "").split("/")[0]
+    wanted = (constraints.get("outputFormat") or "").split("/")[0]
     modality = wanted if wanted in ("image", "video", "audio", "text") else None
     matches = []
     for score, offered in routing.ranked(world.catalogue.visible(slug), intent, modality=modality):
         price = sum(offered.credits_for(output.type) for output in offered.app.outputs)
         most = constraints.get("maxCredits")
-        if isinstance(most, (int, float)) and price > most:
+        if most is not None and price > most:
             continue
         matches.append(_match(offered, score, price, world.base_url))
     medium = modality or routing.modality_of(intent)
@@ -98,7 +79,7 @@ def _match(offered: OfferedApp, score: float, price: float, base_url: str) -> di
 
 async def create(request: Request) -> Response:
     """Run the app a brief asks for, or say what is missing."""
-    body = await read_object(request)
+    body = await asked(request)
     world, plan = world_of(request), routed(request, body)
     if isinstance(plan, dict):
         return data(plan)
@@ -125,18 +106,15 @@ async def create(request: Request) -> Response:
 
 async def plan_content(request: Request) -> Response:
     """Return what creating would do, without doing it."""
-    plan = routed(request, await read_object(request))
+    plan = routed(request, await asked(request))
     return data(plan if isinstance(plan, dict) else plan.as_wire("plan"))
 
 
 async def batch(request: Request) -> Response:
     """Run up to ten briefs; each succeeds or fails by itself."""
-    body = await read_object(request)
-    items = body.get("items")
-    if not isinstance(items, list) or not 1 <= len(items) <= MOST_ITEMS:
-        raise invalid("Invalid batch", problem("items", "invalid_type", f"items must be a list of 1 to {MOST_ITEMS}."))
+    body = await asked(request)
     shared: dict[str, Any] = {name: body[name] for name in ("brandProfileId", "campaignId") if name in body}
-    answers = [{"index": index} | _batched(request, item, shared) for index, item in enumerate(items)]
+    answers = [{"index": index} | _batched(request, item, shared) for index, item in enumerate(body["items"])]
     failed = sum(answer["status"] == "failed" for answer in answers)
     return data(
         {
@@ -150,9 +128,9 @@ async def batch(request: Request) -> Response:
     )
 
 
-def _batched(request: Request, item: Any, shared: dict[str, Any]) -> dict[str, Any]:
+def _batched(request: Request, item: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
     try:
-        plan = routed(request, shared | item if isinstance(item, dict) else {})
+        plan = routed(request, shared | item)
         if isinstance(plan, dict):
             return {"status": "failed", "error": plan.get("reason") or "The brief is not clear enough"}
         webhook = item.get("webhookUrl")
@@ -167,10 +145,10 @@ def _batched(request: Request, item: Any, shared: dict[str, Any]) -> dict[str, A
 
 async def brief(request: Request) -> Response:
     """Return concepts for a goal; starts nothing."""
-    body = await read_object(request)
-    goal = text_of(body, "goal").rstrip(".")
-    platform, modality = str(body.get("platform") or "instagram"), str(body.get("modality") or "image")
-    count = max(1, min(len(CONCEPTS), whole_number_of(body, "count", default=3)))
+    body = await asked(request)
+    goal = body["goal"].strip().rstrip(".")
+    platform, modality = body.get("platform") or "instagram", body.get("modality") or "image"
+    count = clamped(body.get("count"), 3, len(CONCEPTS))
     concepts = [
         {
             "title": title,
@@ -203,12 +181,12 @@ CONCEPTS = (
 
 async def score(request: Request) -> Response:
     """Return scores for what this workspace has made, or for the items named."""
-    body = await read_object(request) if await request.body() else {}
-    limit = max(1, min(100, whole_number_of(body, "limit", default=25)))
+    body = await asked(request)
+    limit = clamped(body.get("limit"), 25, 100)
     slug = caller_of(request).workspace.slug
     named = body.get("contentItemIds")
     made = [run.run_id for run in world_of(request).runs.newest(workspace=slug, status="completed")]
-    ids = [str(item) for item in named] if isinstance(named, list) else made
+    ids = made if named is None else named
     scores = [_score(identity) for identity in ids[:limit]]
     if "score-cli" in world_of(request).knobs.legacy:
         scores = [

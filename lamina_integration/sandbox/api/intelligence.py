@@ -10,8 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from lamina_integration.sandbox.api.answers import data, whole_number
-from lamina_integration.sandbox.api.content import text_of
-from lamina_integration.sandbox.gate import caller_of, read_object, world_of
+from lamina_integration.sandbox.api.asked import asked
+from lamina_integration.sandbox.gate import caller_of, world_of
 from lamina_integration.sandbox.times import iso
 
 
@@ -66,8 +66,8 @@ PATTERNS: dict[str, Any] = {
 
 async def predict(request: Request) -> Response:
     """Return how well a concept may do."""
-    body = await read_object(request)
-    concept, platform, modality = (text_of(body, name) for name in ("concept", "platform", "modality"))
+    body = await asked(request)
+    concept, platform, modality = (body[name].strip() for name in ("concept", "platform", "modality"))
     weight = sum(f"{concept}{platform}{modality}".encode()) % 40 / 100
     made = world_of(request).runs.newest(workspace=caller_of(request).workspace.slug, status="completed")
     return data(

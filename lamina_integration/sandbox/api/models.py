@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from lamina_integration.sandbox import models
 from lamina_integration.sandbox.api.answers import data
+from lamina_integration.sandbox.api.asked import asked, model_refusal
 from lamina_integration.sandbox.api.runs import late_or_lost, run_of
-from lamina_integration.sandbox.api.starting import check_webhook, price, refuse_without_credits
-from lamina_integration.sandbox.gate import caller_of, read_object, world_of
+from lamina_integration.sandbox.api.starting import price, refuse_without_credits
+from lamina_integration.sandbox.gate import caller_of, world_of
 from lamina_integration.sandbox.models import MODELS, PREFIX, Model
-from lamina_integration.sandbox.refusals import Refusal, not_found
+from lamina_integration.sandbox.refusals import not_found
 
 
 async def list_models(request: Request) -> Response:
@@ -42,16 +41,16 @@ async def generate(request: Request) -> Response:
     """Start a run of one model."""
     world, caller = world_of(request), caller_of(request)
     modality = request.url.path.rsplit("/", 1)[-1]
-    body = await read_object(request)
-    model = _model_of(body, modality)
-    given = body.get("params")
-    if given is not None and not isinstance(given, dict):
-        raise _unfit([{"field": "params", "error": "invalid_type", "message": "params must be an object."}])
-    given = models.understood(model, dict(given or {}))
+    body = await asked(request)
+    model = MODELS.get(body["model"])
+    if model is None or model.modality != modality:
+        known = [each.model_id for each in MODELS.values() if each.modality == modality]
+        message = f"No {modality} model has this id."
+        raise model_refusal([{"field": "model", "error": "not_allowed", "message": message, "allowed": known}])
+    given = models.understood(model, body.get("params") or {})
     given |= {"prompt": body["prompt"]} if body.get("prompt") is not None else {}
-    check_webhook(body.get("webhookUrl"))
     if errors := models.errors(model, given):
-        raise _unfit(errors)
+        raise model_refusal(errors)
     offered = models.as_app(PREFIX + model.model_id)
     if offered is None:
         raise not_found("Model")
@@ -66,22 +65,6 @@ async def generate(request: Request) -> Response:
 async def get_model_run(request: Request) -> Response:
     """Return one run of a model."""
     return data(run_of(request, kind="model").as_wire())
-
-
-def _model_of(body: dict[str, Any], modality: str) -> Model:
-    """Return the model a body names; one that was left out or invented is a bad parameter like any other."""
-    model = MODELS.get(name) if isinstance(name := body.get("model"), str) else None
-    if model is None or model.modality != modality:
-        known = [model_id for model_id, each in MODELS.items() if each.modality == modality]
-        error = "missing" if body.get("model") is None else "not_allowed"
-        raise _unfit([{"field": "model", "error": error, "message": "model names no such model.", "allowed": known}])
-    return model
-
-
-def _unfit(errors: list[dict[str, Any]]) -> Refusal:
-    message = f"{len(errors)} {'field is' if len(errors) == 1 else 'fields are'} not as the model needs them."
-    details = {"code": "invalid_params", "message": message, "details": {"errors": errors}}
-    return Refusal(status=400, code="VALIDATION_ERROR", message="Invalid parameters for model", details=details)
 
 
 def _model(model_id: str, modality: str | None) -> Model:

@@ -10,11 +10,12 @@ from starlette.routing import Route
 
 from lamina_integration.sandbox import models, routing
 from lamina_integration.sandbox.api.answers import data
-from lamina_integration.sandbox.api.content import object_of, routed, text_of
+from lamina_integration.sandbox.api.asked import asked
+from lamina_integration.sandbox.api.content import routed
 from lamina_integration.sandbox.api.runs import late_or_lost
 from lamina_integration.sandbox.api.starting import start
-from lamina_integration.sandbox.gate import caller_of, read_object, world_of
-from lamina_integration.sandbox.refusals import Refusal, invalid, not_found, problem
+from lamina_integration.sandbox.gate import caller_of, world_of
+from lamina_integration.sandbox.refusals import Refusal, not_found
 from lamina_integration.wire import Parameter
 
 OUTPUTS = "__outputs"
@@ -22,49 +23,48 @@ OUTPUTS = "__outputs"
 
 async def preview(request: Request) -> Response:
     """Return the plan for a field of a document, as a form; starts nothing."""
-    body = await read_object(request)
-    document, constraints = _document(body), object_of(body, "constraints")
-    plan = _routed(
-        request, body | {"modality": constraints.get("modality"), "aspectRatio": constraints.get("aspectRatio")}
-    )
-    if not isinstance(plan, dict):
-        return data(_form_answer(plan, document))
-    if body.get("appId"):
-        reason = f"The app {body['appId']} is not in this workspace."
-        return data({"mode": "agent_failed", "reason": reason, "errors": [plan["reason"]]})
-    return data(_freestyle(text_of(body, "brief"), constraints, document))
+    body = await asked(request)
+    document, constraints = body["document"], body.get("constraints") or {}
+    try:
+        plan = routed(
+            request, body | {"modality": constraints.get("modality"), "aspectRatio": constraints.get("aspectRatio")}
+        )
+    except Refusal as refusal:
+        if refusal.status != 404:
+            raise
+        errors = [f"appId: there is no app {body['appId']}"]
+        return data({"mode": "agent_failed", "reason": refusal.message, "errors": errors})
+    if isinstance(plan, dict):
+        return data(_freestyle(body["brief"].strip(), constraints, document))
+    return data(_form_answer(plan, document))
 
 
 async def confirm(request: Request) -> Response:
     """Start the run a person has agreed to."""
-    body, world, caller = await read_object(request), world_of(request), caller_of(request)
-    mode = body.get("mode", "app")
-    if mode == "app":
-        offered = world.catalogue.find(str(body.get("appId")), caller.workspace.slug)
+    body, world, caller = await asked(request), world_of(request), caller_of(request)
+    if body["mode"] == "app":
+        offered = world.catalogue.find(body["appId"], caller.workspace.slug)
         if offered is None:
             raise not_found("App")
         run = start(
             world,
             caller=caller,
             offered=offered,
-            inputs=body.get("inputs"),
+            inputs=body["inputs"],
             labels=body.get("outputs") or None,
             webhook=body.get("webhookUrl"),
         )
         await late_or_lost(request, run)
-        rationale = str(body.get("rationale") or "Confirmed by the user.")
+        rationale = body.get("rationale") or "Confirmed by the user."
         chosen = {"appId": offered.app_id, "name": offered.app.name, "rationale": rationale}
         return data(
             {"mode": "app", "runId": run.run_id, "selectedApp": chosen, "draftedInputs": run.inputs}, status=202
         )
-    if mode != "freestyle":
-        raise invalid("Invalid request", problem("mode", "invalid_option", "mode must be app or freestyle."))
-    recipe = object_of(body, "freestyleRecipe")
-    modality = "video" if recipe.get("modality") == "video" else "image"
-    variants = [variant for variant in recipe.get("variants") or [] if isinstance(variant, dict)]
+    recipe = body["freestyleRecipe"]
+    modality, variants = recipe.get("modality") or "image", recipe["variants"]
     offered = models.as_app(models.freestyle(modality, len(variants)))
-    if offered is None or not variants:
-        raise invalid("Invalid request", problem("freestyleRecipe", "invalid_type", "It needs variants."))
+    if offered is None:
+        raise not_found("App")
     inputs = _recipe_inputs(variants[0])
     run = start(world, caller=caller, offered=offered, inputs=inputs, webhook=body.get("webhookUrl"), kind="freestyle")
     await late_or_lost(request, run)
@@ -74,8 +74,8 @@ async def confirm(request: Request) -> Response:
 
 async def auto_generate(request: Request) -> Response:
     """Run what a brief asks for, or offer the apps to choose from."""
-    body, world = await read_object(request), world_of(request)
-    document = _document(body)
+    body, world = await asked(request), world_of(request)
+    document = body["document"]
     plan = _routed(request, body)
     if isinstance(plan, dict):
         return data(
@@ -111,12 +111,6 @@ def _routed(request: Request, body: dict[str, Any]) -> routing.Plan | dict[str, 
         if refusal.status != 404:
             raise
         return {"status": "unmatched", "reason": refusal.message}
-
-
-def _document(body: dict[str, Any]) -> dict[str, Any]:
-    if not isinstance(body.get("document"), dict):
-        raise invalid("Invalid request", problem("document", "invalid_type", "document must be an object."))
-    return object_of(body, "document")
 
 
 def _form_answer(plan: routing.Plan, document: dict[str, Any]) -> dict[str, Any]:

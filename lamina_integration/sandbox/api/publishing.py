@@ -13,10 +13,8 @@ from starlette.routing import Route
 
 from lamina_integration.sandbox.accounts import NAMESPACE
 from lamina_integration.sandbox.api.answers import data, whole_number
-from lamina_integration.sandbox.api.assets import MEDIA_TYPES
-from lamina_integration.sandbox.api.content import text_of
-from lamina_integration.sandbox.gate import caller_of, read_object, world_of
-from lamina_integration.sandbox.refusals import invalid, problem
+from lamina_integration.sandbox.api.asked import asked
+from lamina_integration.sandbox.gate import caller_of, world_of
 from lamina_integration.sandbox.times import iso
 
 CHANNELS = (
@@ -49,17 +47,9 @@ async def channels(request: Request) -> Response:
 
 async def publish(request: Request) -> Response:
     """Post to several channels; each succeeds or fails by itself."""
-    body, world, slug = await read_object(request), world_of(request), caller_of(request).workspace.slug
-    accounts = body.get("accountIds")
-    if not isinstance(accounts, list) or not accounts:
-        raise invalid("Invalid request", problem("accountIds", "invalid_type", "accountIds must name a channel."))
-    for name in ("imageUrl", "videoUrl", "caption"):
-        if not isinstance(body.get(name), (str, type(None))):
-            raise invalid("Invalid request", problem(name, "invalid_type", f"{name} must be text."))
-    if not any(isinstance(body.get(name), str) and body[name] for name in ("imageUrl", "videoUrl", "caption")):
-        raise invalid("Invalid request", problem("imageUrl", "missing", "Send a picture, a video or a caption."))
+    body, world, slug = await asked(request), world_of(request), caller_of(request).workspace.slug
     known = {channel["id"]: channel for channel in channels_of(slug)}
-    posts = [_post(body, str(account), known.get(str(account))) for account in accounts]
+    posts = [_post(body, account, known.get(account)) for account in body["accountIds"]]
     for post in posts:
         world.post(slug, post)
     docs_shape = "publish-docs" in world.knobs.legacy
@@ -104,17 +94,13 @@ def _told(post: dict[str, Any], channel: dict[str, Any] | None, *, docs_shape: b
 
 async def transfer(request: Request) -> Response:
     """Give a temporary file a permanent address."""
-    body, world = await read_object(request), world_of(request)
-    source, kind = text_of(body, "sourceUrl"), body.get("mediaType")
-    if not source.startswith(("http://", "https://")):
-        raise invalid("Invalid request", problem("sourceUrl", "invalid_media", "sourceUrl must be a web address."))
-    if kind not in MEDIA_TYPES:
-        raise invalid(
-            "Invalid request", problem("mediaType", "invalid_option", "mediaType must be image, video or audio.")
-        )
-    filename = str(body.get("filename") or PurePosixPath(urlsplit(source).path).name or "file")
+    body, world = await asked(request), world_of(request)
+    source = body["sourceUrl"].strip()
+    filename = body.get("filename") or PurePosixPath(urlsplit(source).path).name or "file"
     path = await world.studio.copy_of(source)
-    target = world.assets.offer(workspace=caller_of(request).workspace.slug, filename=filename, media_type=kind)
+    target = world.assets.offer(
+        workspace=caller_of(request).workspace.slug, filename=filename, media_type=body["mediaType"]
+    )
     asset = world.assets.find(target["assetId"])
     if asset:
         content = path.read_bytes()

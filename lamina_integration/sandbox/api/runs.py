@@ -11,8 +11,9 @@ from starlette.routing import Route
 
 from lamina_integration.sandbox.api.answers import data, page, whole_number
 from lamina_integration.sandbox.api.apps import offered_app
-from lamina_integration.sandbox.api.starting import start
-from lamina_integration.sandbox.gate import caller_of, read_object, world_of
+from lamina_integration.sandbox.api.asked import asked
+from lamina_integration.sandbox.api.starting import check_webhook, start
+from lamina_integration.sandbox.gate import caller_of, world_of
 from lamina_integration.sandbox.player import OUT_OF_CREDITS
 from lamina_integration.sandbox.refusals import ConnectionCut, Refusal, invalid, not_found, problem
 from lamina_integration.sandbox.runs import STATES, Run
@@ -44,14 +45,16 @@ def as_asked(run: dict[str, Any], legacy: tuple[str, ...]) -> dict[str, Any]:
 async def start_run(request: Request) -> Response:
     """Start a run of an app."""
     world, offered = world_of(request), offered_app(request)
-    body = await read_object(request)
+    body, webhook = await asked(request), request.query_params.get("webhook")
+    if webhook is not None:
+        check_webhook(webhook)
     run = start(
         world,
         caller=caller_of(request),
         offered=offered,
-        inputs=body.get("inputs"),
+        inputs=body["inputs"],
         labels=body.get("outputs"),
-        webhook=request.query_params.get("webhook"),
+        webhook=webhook,
     )
     answer = as_asked(run.as_started(), world.knobs.legacy)
     await late_or_lost(request, run)
@@ -132,9 +135,7 @@ async def cancel_run(request: Request) -> Response:
 async def refine_run(request: Request) -> Response:
     """Make a completed run's outputs again with a person's feedback."""
     world, run = world_of(request), run_of(request)
-    feedback = (await read_object(request)).get("feedback")
-    if not isinstance(feedback, str) or not feedback.strip():
-        raise invalid("Invalid feedback", problem("feedback", "invalid_type", "feedback must be text."))
+    feedback = (await asked(request))["feedback"].strip()
     if run.status != "completed":
         raise invalid(
             "Only a completed run can be refined", problem("runId", "invalid_state", f"The run is {run.status}.")
@@ -142,7 +143,7 @@ async def refine_run(request: Request) -> Response:
     workspace = caller_of(request).workspace
     if world.knobs.out_of_credits or workspace.balance < run.spent:
         raise Refusal(status=402, code=None, message=OUT_OF_CREDITS)
-    renewed = await world.player.refine(run, feedback.strip())
+    renewed = await world.player.refine(run, feedback)
     if world.dice.falls("lost_refinements", world.knobs.lost_answers):
         raise ConnectionCut
     return data(
@@ -150,7 +151,7 @@ async def refine_run(request: Request) -> Response:
             "runId": run.run_id,
             "status": run.status,
             "summary": f"Made {len(renewed)} {'output' if len(renewed) == 1 else 'outputs'} again with your feedback.",
-            "refinedNodes": [{"nodeId": output.node_id, "reason": feedback.strip()[:120]} for output in renewed],
+            "refinedNodes": [{"nodeId": output.node_id, "reason": feedback[:120]} for output in renewed],
             "outputs": [output.as_wire() for output in renewed],
             "errorMessage": None,
         }

@@ -19,15 +19,14 @@ def start(
     *,
     caller: Caller,
     offered: OfferedApp,
-    inputs: Any,
-    labels: Any = None,
-    webhook: Any = None,
+    inputs: dict[str, Any],
+    labels: list[str] | None = None,
+    webhook: str | None = None,
     kind: str = "app",
 ) -> Run:
     """Start a run, or refuse with everything that is wrong with it."""
-    check_webhook(webhook)
     problems = input_problems(world, offered, inputs)
-    unknown = _label_problems(offered, labels)
+    unknown = _label_problems(offered, labels or [])
     if problems or unknown:
         message = "Invalid inputs" if problems else "Unknown output label"
         details: list[Any] = [*problems, *unknown]
@@ -47,23 +46,19 @@ def refuse_without_credits(world: World, caller: Caller, needed: float) -> None:
         raise Refusal(status=402, code=None, message=OUT_OF_CREDITS)
 
 
-def check_webhook(webhook: Any) -> None:
+def check_webhook(webhook: str) -> None:
     """Refuse a callback that is not an http or https address."""
-    if webhook is None:
-        return
     try:
-        parts = urlsplit(webhook) if isinstance(webhook, str) else None
-        is_good = parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname)
+        parts = urlsplit(webhook)
+        is_good = parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         is_good = False
     if not is_good:
         raise Refusal(status=400, code="WEBHOOK_INVALID_URL", message="Invalid webhook URL")
 
 
-def input_problems(world: World, offered: OfferedApp, inputs: Any) -> list[dict[str, str]]:
+def input_problems(world: World, offered: OfferedApp, inputs: dict[str, Any]) -> list[dict[str, str]]:
     """Return every problem with a start's inputs."""
-    if not isinstance(inputs, dict):
-        return [problem("inputs", "invalid_type", "inputs must be an object.")]
     found = check(offered.app.parameters, inputs, numbers_are_text=not world.knobs.strict_text)
     return [problem(each.param, each.code, each.message) for each in found]
 
@@ -75,11 +70,7 @@ def price(offered: OfferedApp, labels: list[str]) -> float:
     return sum(offered.credits_for(output.type) for output in chosen)
 
 
-def _label_problems(offered: OfferedApp, labels: Any) -> list[dict[str, str]]:
-    if labels is None:
-        return []
-    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-        return [problem("outputs", "invalid_type", "outputs must be a list of labels.")]
+def _label_problems(offered: OfferedApp, labels: list[str]) -> list[dict[str, str]]:
     known = [output.label for output in offered.app.outputs]
     lowered = {label.lower() for label in known}
     available = ", ".join(dict.fromkeys(known))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from lamina_integration.sandbox.describe.shapes import (
-    ADDRESS,
     ANYTHING,
+    FLAG,
     MODALITY,
+    NUMBER,
     STATE,
     TEXT,
     TEXTS,
@@ -19,9 +20,18 @@ from lamina_integration.sandbox.describe.shapes import (
     shape,
 )
 
-WORDS: Schema = {"type": "string", "minLength": 1, "pattern": "\\S"}
+MANY_TEXTS = maybe_absent(or_null(TEXTS))
+FIGURE = maybe_absent(or_null({"type": "integer"}))
+WORDS: Schema = {"type": "string", "minLength": 1, "pattern": "\\S", "description": "text that is not blank"}
 OPTIONAL = maybe_absent(or_null(TEXT))
 OBJECT = maybe_absent(or_null(ANYTHING))
+# Not of the format `uri`: an address is taken if it can be called, and what is put there is not looked at closely.
+WEB_ADDRESS: Schema = {
+    "type": "string",
+    "pattern": "^https?://[a-zA-Z0-9\\[]",
+    "description": "an http or https address",
+}
+CALLBACK = maybe_absent(or_null(WEB_ADDRESS))
 KINDS = one_of("image", "video", "audio", "text")
 FILE = one_of("image", "video", "audio")
 PAGE: dict[str, Schema] = {
@@ -33,10 +43,10 @@ BRAND: dict[str, Schema] = {
     **{"platform": TEXT, "objective": TEXT, "modality": TEXT},
 }
 
-# What is out of bounds is brought within them, and what is no number counts as not sent.
+# What is out of bounds is brought within them, here and in bodies; what is no number counts as not sent here.
 QUERIES: dict[str, dict[str, Schema]] = {
     "list_apps": {"search": TEXT, "limit": {"type": "integer", "minimum": 1, "maximum": 100}},
-    "start_run": {"webhook": ADDRESS},
+    "start_run": {"webhook": WEB_ADDRESS},
     "list_runs": {"status": STATE, "appId": TEXT, "since": {"type": "string", "format": "date-time"}, **PAGE},
     "wait_for_run": {"timeout": {"type": "integer", "minimum": 1, "maximum": 120, "default": 60}},
     "list_assets": {"runId": TEXT, "outputType": KINDS, **PAGE},
@@ -62,16 +72,15 @@ ROUTED: dict[str, Schema] = {
     "templateId": OPTIONAL,
     "aspectRatio": OPTIONAL,
     "metadata": OBJECT,
-    "autoQuality": OBJECT,
-    "webhookUrl": maybe_absent(or_null(ADDRESS)),
-    "numVariants": maybe_absent({"type": "integer"}),
+    "autoQuality": maybe_absent(
+        or_null(shape(enabled=maybe_absent(FLAG), minScore=maybe_absent(NUMBER), maxRetries=FIGURE))
+    ),
+    "webhookUrl": CALLBACK,
+    "numVariants": FIGURE,
+    "contentType": OPTIONAL,
 }
 CONSTRAINTS = maybe_absent(
-    shape(
-        modality=maybe_absent(KINDS),
-        aspectRatio=maybe_absent(TEXT),
-        outputFormats=maybe_absent(TEXTS),
-    )
+    or_null(shape(modality=maybe_absent(or_null(KINDS)), aspectRatio=OPTIONAL, outputFormats=MANY_TEXTS))
 )
 FIELD: dict[str, Schema] = {
     "brief": WORDS,
@@ -82,13 +91,14 @@ FIELD: dict[str, Schema] = {
     "appId": OPTIONAL,
 }
 
+# What is not as it says here is refused; an optional member may be null as well as absent.
 BODIES: dict[str, Schema] = {
     "discover": shape(
         intent=WORDS,
-        constraints=maybe_absent(shape(maxCredits=maybe_absent({"type": "number"}), outputFormat=maybe_absent(TEXT))),
-        limit=maybe_absent({"type": "integer", "minimum": 1, "maximum": 20}),
+        constraints=maybe_absent(or_null(shape(maxCredits=maybe_absent(or_null(NUMBER)), outputFormat=OPTIONAL))),
+        limit=FIGURE,
     ),
-    "start_run": shape(inputs=ANYTHING, outputs=maybe_absent(TEXTS)),
+    "start_run": shape(inputs=ANYTHING, outputs=MANY_TEXTS),
     "refine_run": shape(feedback=WORDS),
     "create": shape(**ROUTED),
     "plan_content": shape(**ROUTED),
@@ -97,47 +107,47 @@ BODIES: dict[str, Schema] = {
         goal=WORDS,
         platform=OPTIONAL,
         modality=OPTIONAL,
-        count=maybe_absent({"type": "integer", "minimum": 1}),
+        count=FIGURE,
         brandProfileId=OPTIONAL,
         metadata=OBJECT,
     ),
     "score": shape(
-        contentItemIds=maybe_absent(TEXTS),
+        contentItemIds=MANY_TEXTS,
         platform=OPTIONAL,
         modality=OPTIONAL,
-        limit=maybe_absent({"type": "integer", "minimum": 1, "maximum": 100}),
+        limit=FIGURE,
     ),
-    "preview": shape(**FIELD, numVariants=maybe_absent({"type": "integer"})),
+    "preview": shape(**FIELD, numVariants=FIGURE),
     "confirm": {
         "anyOf": [
             shape(
-                mode=maybe_absent(one_of("app")),
+                mode=one_of("app"),
                 appId=TEXT,
                 inputs=ANYTHING,
-                outputs=maybe_absent(TEXTS),
+                outputs=MANY_TEXTS,
                 rationale=OPTIONAL,
-                webhookUrl=maybe_absent(or_null(ADDRESS)),
+                webhookUrl=CALLBACK,
             ),
             shape(
                 mode=one_of("freestyle"),
-                freestyleRecipe=shape(modality=maybe_absent(MODALITY), variants=many(ANYTHING, minItems=1)),
-                webhookUrl=maybe_absent(or_null(ADDRESS)),
+                freestyleRecipe=shape(modality=maybe_absent(or_null(MODALITY)), variants=many(ANYTHING, minItems=1)),
+                webhookUrl=CALLBACK,
             ),
         ]
     },
-    "auto_generate": shape(**FIELD, webhookUrl=maybe_absent(or_null(ADDRESS))),
+    "auto_generate": shape(**FIELD, webhookUrl=CALLBACK, numVariants=FIGURE),
     "upload_urls": shape(
         files=many(shape(filename={"type": "string", "minLength": 1}, mediaType=FILE), minItems=1, maxItems=50)
     ),
     "predict": shape(concept=WORDS, platform=WORDS, modality=WORDS, brandProfileId=OPTIONAL, campaignId=OPTIONAL),
     "publish": shape(accountIds=many(TEXT, minItems=1), imageUrl=OPTIONAL, videoUrl=OPTIONAL, caption=OPTIONAL)
-    | {"anyOf": [{"required": [name]} for name in ("imageUrl", "videoUrl", "caption")]},
-    "transfer": shape(sourceUrl=ADDRESS, mediaType=FILE, filename=OPTIONAL),
+    | {"anyOf": [shape(**{name: WORDS}) for name in ("imageUrl", "videoUrl", "caption")]},
+    "transfer": shape(sourceUrl=WEB_ADDRESS, mediaType=FILE, filename=OPTIONAL),
     "generate": shape(
         model=TEXT,
         prompt=maybe_absent(or_null({"type": "string", "maxLength": 2000})),
         params=OBJECT,
-        webhookUrl=maybe_absent(or_null(ADDRESS)),
+        webhookUrl=CALLBACK,
     ),
 }
 # A body that may be left out altogether.
@@ -185,7 +195,7 @@ REFUSALS: dict[str, tuple[int, ...]] = {
     "confirm": (402, 404),
     "auto_generate": (402,),
     "refine_run": (402,),
-    "generate": (402, 404),
+    "generate": (402,),
     "list_runs": (400,),
     "list_assets": (400,),
 }

@@ -5,8 +5,9 @@ from typing import Any
 import httpx
 import pytest
 
+from lamina_integration import LaminaClient
 from lamina_integration.sandbox import Sandbox
-from tests.lamina_integration.sandbox.conftest import CARTOONIFY, MOOD_BOARD, PREMIUM, run_of, started
+from tests.lamina_integration.sandbox.conftest import CARTOONIFY, KEYS, MOOD_BOARD, PREMIUM, run_of, started
 
 PHOTO = "https://shop.example/mug.jpg"
 
@@ -126,6 +127,65 @@ def test_auto_generate_uses_what_the_document_has(api: httpx.Client) -> None:
     assert posted(api, "/v1/content/auto-generate", brief=brief, document={}, appId="none")["candidates"] == []
 
 
+def test_preview_for_an_app_that_is_not_there_has_failed(lamina: Sandbox, api: httpx.Client) -> None:
+    failed = posted(api, "/v1/content/preview-run", brief="product shots", document={}, appId="none")
+    assert failed == {
+        "mode": "agent_failed",
+        "reason": "App not found",
+        "errors": ["appId: there is no app none"],
+    }
+    with LaminaClient(base_url=lamina.url, api_key=KEYS[0]) as client:
+        preview = client.content.preview_run("product shots", {}, app_id="none")
+    assert (preview.mode, preview.reason, len(preview.errors)) == ("agent_failed", "App not found", 1)
+
+
+BRIEF = {"brief": "A cartoon portrait in the Ghibli style"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "param"),
+    [
+        ("/v1/apps/discover", {"intent": "mugs", "constraints": []}, "constraints"),
+        ("/v1/apps/discover", {"intent": "mugs", "limit": "5"}, "limit"),
+        (f"/v1/apps/{CARTOONIFY}/runs", {"inputs": [1]}, "inputs"),
+        (f"/v1/apps/{CARTOONIFY}/runs", {"inputs": {"Style": "Ghibli"}, "outputs": "AI Designer"}, "outputs"),
+        ("/v1/content/create", {"brief": " "}, "brief"),
+        ("/v1/content/create", BRIEF | {"contentType": {}}, "contentType"),
+        ("/v1/content/create", BRIEF | {"autoQuality": {"enabled": "yes"}}, "autoQuality.enabled"),
+        ("/v1/content/plan", BRIEF | {"numVariants": {}}, "numVariants"),
+        ("/v1/content/batch", {"items": [BRIEF, BRIEF | {"platform": 5}]}, "items[1].platform"),
+        ("/v1/content/brief", {"goal": "Sell mugs", "metadata": [None]}, "metadata"),
+        ("/v1/content/score", {"contentItemIds": [5]}, "contentItemIds[0]"),
+        ("/v1/content/preview-run", BRIEF | {"document": []}, "document"),
+        (
+            "/v1/content/preview-run",
+            BRIEF | {"document": {}, "constraints": {"modality": "smell"}},
+            "constraints.modality",
+        ),
+        ("/v1/content/run", {"appId": CARTOONIFY, "inputs": {"Style": "Ghibli"}}, "mode"),
+        ("/v1/content/run", {"mode": "freestyle", "freestyleRecipe": {"variants": []}}, "freestyleRecipe.variants"),
+        (
+            "/v1/intelligence/predict",
+            {"concept": "a", "platform": "b", "modality": "c", "campaignId": {}},
+            "campaignId",
+        ),
+        ("/v1/publishing/publish", {"accountIds": ["a"], "caption": {}}, "caption"),
+    ],
+)
+def test_member_of_the_wrong_type_is_named_and_nothing_is_done(
+    lamina: Sandbox, api: httpx.Client, path: str, body: dict[str, object], param: str
+) -> None:
+    answer = api.post(path, json=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "VALIDATION_ERROR")
+    assert [detail["param"] for detail in answer.json()["details"]] == [param]
+    assert lamina.ledger()["starts"] == []
+
+
+def test_members_nobody_described_are_taken_and_null_is_as_if_absent(api: httpx.Client) -> None:
+    odd = {"mood": {"of": ["the", "day"]}, "platform": None, "inputs": None, "numVariants": None}
+    assert posted(api, "/v1/content/plan", **BRIEF, **odd)["status"] == "plan"
+
+
 def test_models_are_listed_and_described(api: httpx.Client) -> None:
     images, videos = (api.get(f"/v1/models/{kind}").json()["data"] for kind in ("image", "video"))
     assert {model["modality"] for model in images} == {"image"}
@@ -200,25 +260,24 @@ def test_model_s_problems_are_nested_by_field(api: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "found"),
+    ("body", "problem"),
     [
-        ({"prompt": "A mug"}, ("model", "missing")),
-        ({"prompt": "A mug", "model": "invented-9"}, ("model", "not_allowed")),
-        ({"prompt": "A mug", "model": "ideogram-v3", "params": "square"}, ("params", "invalid_type")),
+        ({"prompt": "A mug"}, ("model", "required")),
+        ({"model": None, "prompt": "A mug"}, ("model", "invalid_type")),
+        ({"model": "invented-9", "prompt": "A mug"}, ("model", "not_allowed")),
+        ({"model": "veo3-text-to-video", "prompt": "A mug"}, ("model", "not_allowed")),
+        ({"model": "ideogram-v3", "prompt": "A mug", "params": ["1:1"]}, ("params", "invalid_type")),
+        ({"model": "ideogram-v3", "prompt": "A mug", "webhookUrl": 5}, ("webhookUrl", "invalid_type")),
     ],
 )
-def test_model_that_is_not_there_is_a_bad_parameter(
-    api: httpx.Client, body: dict[str, str], found: tuple[str, str]
+def test_call_of_no_model_is_refused_in_the_shape_of_direct_calls(
+    lamina: Sandbox, api: httpx.Client, body: dict[str, object], problem: tuple[str, str]
 ) -> None:
     answer = api.post("/v1/generate/image", json=body)
-    (error,) = answer.json()["details"]["details"]["errors"]
-    assert (answer.status_code, error["field"], error["error"]) == (400, *found)
-
-
-def test_preview_of_an_app_that_is_not_there_says_so(api: httpx.Client) -> None:
-    preview = posted(api, "/v1/content/preview-run", brief="a mug on a table", document={}, appId="nope")
-    assert preview["mode"] == "agent_failed"
-    assert preview["errors"]
+    assert (answer.status_code, answer.json()["code"]) == (400, "VALIDATION_ERROR")
+    errors = answer.json()["details"]["details"]["errors"]
+    assert [(error["field"], error["error"]) for error in errors] == [problem]
+    assert lamina.ledger()["starts"] == []
 
 
 def test_publishing_fails_channel_by_channel_and_is_remembered(lamina: Sandbox, api: httpx.Client) -> None:
@@ -295,12 +354,6 @@ def test_account_is_the_key_s_workspace(api: httpx.Client, stranger: httpx.Clien
     assert (mine["workspace"]["slug"], theirs["workspace"]["slug"]) == ("example-shop", "other-shop")
     named = {"x-workspace-id": mine["workspace"]["id"]}
     assert api.get("/v1/apps", headers=named).status_code == 200
-
-
-def test_shape_that_is_not_known_is_no_shape(lamina: Sandbox) -> None:
-    answer = httpx.patch(f"{lamina.url}/_sandbox/knobs", json={"legacy": ["zzz"]})
-    assert answer.status_code == 400
-    assert "execution-id" in answer.text
 
 
 @pytest.mark.parametrize(

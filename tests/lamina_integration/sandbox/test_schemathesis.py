@@ -15,28 +15,30 @@ import pytest
 from lamina_integration.sandbox import Sandbox
 from tests.lamina_integration.sandbox.conftest import CARTOONIFY, KEYS
 
-CHECKS = (
-    "not_a_server_error",
-    "status_code_conformance",
-    "content_type_conformance",
-    "response_headers_conformance",
-    "response_schema_conformance",
-    "ignored_auth",
-    "missing_required_header",
-    "unsupported_method",
-    "allow_header_conformance",
-    "use_after_free",
-)
-# Left out of CHECKS: whether odd values are refused and fitting ones taken. An app's own parameters decide
-# what a start takes, and a value out of bounds is brought within them.
-#
 # Left out of what is asked: a copy is of whatever host the address names, and none can be reached in a test.
 EXCLUDED = ("transfer",)
+# All of the tool's checks, with three exceptions. What a query has too much of is brought within bounds, and what is
+# no number there counts as not sent, so only bodies are to be refused. A body that is as described may be refused
+# all the same where more than its shape decides: an app's or a model's own parameters, or how the run stands. And a
+# run that was started need not be in the next answer: the tool looks for it by guesses at what belongs together.
 CONFIGURATION = """
 max-failures = 20
 [cache]
 enabled = false
+[checks]
+ensure_resource_availability.enabled = false
+[[operations]]
+include-method = "GET"
+checks.negative_data_rejection.enabled = false
+[[operations]]
+include-path = [
+    "/v1/apps/{appId}/runs", "/v1/content/run", "/v1/generate/image", "/v1/generate/video", "/v1/runs/{runId}/feedback",
+]
+checks.positive_data_acceptance.enabled = false
 """
+# For a description by somebody else: it does not name what the stand-in takes besides (any null, and blank addresses)
+# nor what it refuses besides (blank briefs, posts without anything in them).
+LENIENT = "[checks]\nnegative_data_rejection.enabled = false\npositive_data_acceptance.enabled = false"
 
 
 @pytest.fixture
@@ -76,17 +78,17 @@ def described(lamina: Sandbox) -> dict[str, Any]:
     return document
 
 
-def held_to(lamina: Sandbox, document: Path, *, excluded: tuple[str, ...], examples: int) -> str:
+def held_to(lamina: Sandbox, document: Path, *, excluded: tuple[str, ...], examples: int, lenient: bool = False) -> str:
     """Ask the stand-in everything a document describes; return what was said, once nothing was wrong with it."""
     lamina.set(manual=False, speed=100)  # a wait of two minutes takes a second
     folder = document.parent
-    (folder / "schemathesis.toml").write_text(CONFIGURATION)
+    (folder / "schemathesis.toml").write_text(CONFIGURATION.replace("[checks]", LENIENT) if lenient else CONFIGURATION)
     finished = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "run", document.name),
             *("--url", lamina.url, "--header", f"x-api-key: {KEYS[0]}"),
             *("--phases", "examples,coverage,fuzzing,stateful", "--max-examples", str(examples), "--seed", "1"),
-            *("--checks", ",".join(CHECKS), "--request-timeout", "30", "--no-color", "--no-shrink"),
+            *("--request-timeout", "30", "--no-color", "--no-shrink"),
             *(word for name in excluded for word in ("--exclude-operation-id", name)),
         ],
         cwd=folder,
@@ -105,12 +107,13 @@ def test_every_operation_answers_as_its_document_says(busy: Sandbox, tmp_path: P
     assert "Tested: 46" in held_to(busy, tmp_path / "openapi.json", excluded=EXCLUDED, examples=2)
 
 
-# The stand-in's own document may be wrong with it. Who has a description that somebody else wrote names it; no
-# database is asked, so that once, on the one every machine has, is enough.
-if "LAMINA_OPENAPI" in os.environ and not os.environ.get("DATABASE_URL", "").startswith("postgres"):
+# The stand-in's own document may be wrong with it. Who has a description that somebody else wrote names it. It takes
+# half a minute, and once is enough: where the tests go through a second time on other services, those are not its.
+if os.environ.get("LAMINA_OPENAPI") and not os.environ.get("DATABASE_URL", "").startswith("postgres"):
 
     @pytest.mark.timeout(300)
     def test_every_operation_answers_as_lamina_s_own_description_says(busy: Sandbox, tmp_path: Path) -> None:
         shutil.copy(os.environ["LAMINA_OPENAPI"], tmp_path / "openapi.yaml")
         # Of a stream it says that it is text, which the tool takes for what each event is.
-        assert "Tested: 46" in held_to(busy, tmp_path / "openapi.yaml", excluded=("streamRun",), examples=5)
+        said = held_to(busy, tmp_path / "openapi.yaml", excluded=("streamRun",), examples=2, lenient=True)
+        assert "Tested: 46" in said
