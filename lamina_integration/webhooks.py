@@ -23,7 +23,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import ValidationError
 
-from lamina_integration.errors import DeliveryMalformed, DeliveryStale, DeliveryUnsigned, LaminaError
+from lamina_integration.errors import DeliveryMalformed, DeliveryStale, DeliveryUnsigned, LaminaUnreachable
 from lamina_integration.storable import loads
 from lamina_integration.wire import RemoteRun, SigningKey
 
@@ -85,8 +85,9 @@ class KeyRing:
     """The published keys as one process knows them: fetched when needed, and seldom.
 
     A delivery that no key fits may be signed with a new one, so the keys are fetched again, but at
-    most once in a cool-down: a flood of forgeries must not become a flood of requests. Junk is
-    refused before anything is fetched. Safe to share between threads.
+    most once in a cool-down: a flood of forgeries must not become a flood of requests. While the
+    last fetch has failed, what no key fits is a LaminaError and no forgery. Junk is refused before
+    anything is fetched. Safe to share between threads.
     """
 
     def __init__(
@@ -103,39 +104,40 @@ class KeyRing:
         self._clock = clock
         self._lock = threading.Lock()
         self._keys: tuple[SigningKey, ...] = ()
-        self._failure: LaminaError | None = None
         self._asked_at = -math.inf
         self._fetched_at = -math.inf
+        self._failure: Exception | None = None
 
     def verify(self, *, headers: Mapping[str, str], body: bytes, now: float | None = None) -> VerifiedDelivery:
         """Return what a delivery says, like `verify`; raises a LaminaError when the keys cannot be fetched."""
         _signature_and_timestamp({name.lower(): value for name, value in headers.items()})
         if self._clock() - self._fetched_at > self._keep_seconds:
             self._refresh()
+        keys = self._keys
         try:
-            return verify(headers=headers, body=body, keys=self._keys, now=now)
+            return verify(headers=headers, body=body, keys=keys, now=now)
         except DeliveryUnsigned:
-            if not self._refresh():
-                if self._failure and not self._keys:
-                    # Nothing was judged: without a key every delivery looks forged.
-                    raise self._failure from None
+            self._refresh()
+            if self._failure is not None:
+                # Nobody can tell a forgery from a delivery that is signed with a key we could not fetch.
+                raise LaminaUnreachable("the signing keys could not be fetched", maybe_sent=True) from self._failure
+            if self._keys is keys:
                 raise
         return verify(headers=headers, body=body, keys=self._keys, now=now)
 
-    def _refresh(self) -> bool:
-        """Fetch the keys and return True, or False while the last fetch is too recent."""
+    def _refresh(self) -> None:
+        """Fetch the keys, unless the last fetch is too recent."""
         with self._lock:
             if self._clock() - self._asked_at < self._cool_down_seconds:
-                return False
+                return
             self._asked_at = self._clock()  # before the outcome is known: a failure cools down too
             try:
                 self._keys = tuple(self._fetch())
-            except LaminaError as error:
+            except Exception as error:
                 self._failure = error
                 raise
             self._failure = None
             self._fetched_at = self._clock()
-        return True
 
 
 def sign(private_key: Ed25519PrivateKey, body: bytes, timestamp: int) -> str:

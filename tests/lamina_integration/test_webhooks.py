@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import Any
@@ -237,10 +238,50 @@ def test_key_ring_without_keys_says_that_lamina_is_away_and_cools_down() -> None
     published, clock = Published(LAMINAS), Clock()
     published.is_away = True
     ring = KeyRing(published, clock=clock)
-    for _ in range(2):
+    for _ in range(3):  # genuine each time: not one of them may be taken for a forgery
         with pytest.raises(LaminaUnreachable):
             ring_believes(ring)
     assert published.fetches == 1
     published.is_away, clock.now = False, 61
     assert ring_believes(ring)
     assert published.fetches == 2
+
+
+def test_new_key_that_could_not_be_fetched_makes_no_forgery_of_what_it_signs() -> None:
+    published, clock = Published(key_of(Ed25519PrivateKey.generate(), "old")), Clock()
+    ring = KeyRing(published, clock=clock)
+    with pytest.raises(DeliveryUnsigned):
+        ring_believes(ring)
+    published.keys, published.is_away, clock.now = (LAMINAS,), True, 61
+    for _ in range(2):
+        with pytest.raises(LaminaUnreachable):
+            ring_believes(ring)
+    published.is_away, clock.now = False, 122
+    assert ring_believes(ring)
+
+
+def test_delivery_that_waited_for_another_s_fetch_is_tried_with_the_new_keys() -> None:
+    class Slow(Published):
+        def __call__(self) -> tuple[SigningKey, ...]:
+            asked.set()
+            fetched.wait(10)
+            return super().__call__()
+
+    asked, fetched = threading.Event(), threading.Event()
+    published = Slow(key_of(Ed25519PrivateKey.generate(), "old"))
+    fetched.set()
+    ring = KeyRing(published, clock=(clock := Clock()))
+    with pytest.raises(DeliveryUnsigned):
+        ring_believes(ring)
+    published.keys, clock.now = (LAMINAS,), 61
+    asked.clear()
+    fetched.clear()
+    believed: list[VerifiedDelivery] = []
+    both = [threading.Thread(target=lambda: believed.append(ring_believes(ring))) for _ in range(2)]
+    both[0].start()
+    assert asked.wait(10)
+    both[1].start()
+    fetched.set()
+    for each in both:
+        each.join(10)
+    assert (len(believed), published.fetches) == (2, 2)
