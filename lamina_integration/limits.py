@@ -18,9 +18,11 @@ asked cannot be kept, and a caller that may wait comes back.
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -34,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_WAIT_SECONDS = 5.0
 STORE_AWAY_SECONDS = 2.0
+LOOKS_AGAIN_SECONDS = 1.0
 
 
 class Lane(StrEnum):
@@ -206,18 +209,50 @@ class RequestBudget:
         self._observe = redis_client.register_script(OBSERVE)
         self._unanswer = redis_client.register_script(UNANSWER)
 
-    def acquire(self, lane: Lane) -> None:
+    def acquire(self, lane: Lane, *, patience_seconds: float | None = None) -> None:
         """Return when a request may be sent; raise LaminaBudgetSpent when that is too far off for the lane.
 
         It is a LaminaAway when Lamina has not been answering and somebody else finds out whether it does again.
+        A caller that can afford it names its own patience instead of its lane's, and then waits these errors out.
         """
-        deadline = time.monotonic() + PACES[lane].longest_wait_seconds
+        for pause in self._pauses(lane, patience_seconds):
+            time.sleep(pause)
+
+    async def acquired(self, lane: Lane, *, patience_seconds: float | None = None) -> None:
+        """Do the same for asyncio: the store is asked in a thread, and no thread is held while it waits."""
+        pauses = self._pauses(lane, patience_seconds)
+        while (pause := await asyncio.to_thread(next, pauses, None)) is not None:
+            await asyncio.sleep(pause)
+
+    def _pauses(self, lane: Lane, patience_seconds: float | None) -> Iterator[float]:
+        """Give every pause to be made before a request may be sent."""
+        longest = PACES[lane].longest_wait_seconds
+        if patience_seconds is None:
+            yield from self._turn(lane, longest)
+            return
+        deadline = time.monotonic() + patience_seconds
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                # A turn is reserved no further ahead than the lane may: patience must not push others back.
+                yield from self._turn(lane, max(min(longest, left), 0.0))
+            except LaminaBudgetSpent as error:
+                left = deadline - time.monotonic()
+                if left <= 0 or (isinstance(error, LaminaAway) and error.retry_after > left):
+                    raise
+                # Not much longer than it says, and not long at once: a lane's own turn may come before that.
+                yield min(error.retry_after * random.uniform(1.0, 1.2), left, LOOKS_AGAIN_SECONDS)  # noqa: S311
+            else:
+                return
+
+    def _turn(self, lane: Lane, longest_seconds: float) -> Iterator[float]:
+        deadline = time.monotonic() + longest_seconds
         try:
             while True:
                 wait, generation = self._ask(lane, longest_seconds=max(deadline - time.monotonic(), 0.0))
                 if wait == 0:
                     return
-                time.sleep(wait)
+                yield wait
                 if self._generation() == generation:
                     return
         except RedisError as error:

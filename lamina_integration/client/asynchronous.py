@@ -31,7 +31,10 @@ T = TypeVar("T")
 
 
 class AsyncLaminaClient:
-    """Lamina's API with one key, in one lane of the shared budget, for one event loop."""
+    """Lamina's API with one key, in one lane of the shared budget, for one event loop.
+
+    `patience_seconds` is how long a call waits for its turn in the budget, when that is not what its lane waits.
+    """
 
     def __init__(
         self,
@@ -40,6 +43,7 @@ class AsyncLaminaClient:
         api_key: str,
         budget: RequestBudget | None = None,
         lane: Lane = Lane.INTERACTIVE,
+        patience_seconds: float | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         timeout: httpx.Timeout = exchange.TIMEOUT,
         connections: int = 20,
@@ -47,6 +51,7 @@ class AsyncLaminaClient:
         self._address: dict[str, Any] = {"base_url": base_url.rstrip("/"), "api_key": api_key, "timeout": timeout}
         self._budget = budget
         self._lane = lane
+        self._patience_seconds = patience_seconds
         self._http = httpx.AsyncClient(
             transport=transport,
             verify=exchange.tls_context(),
@@ -128,7 +133,7 @@ class AsyncLaminaClient:
 
     async def _acquire(self, call: Call[Any]) -> None:
         if self._budget is not None and call.upload is None:
-            await asyncio.to_thread(self._budget.acquire, self._lane)
+            await self._budget.acquired(self._lane, patience_seconds=self._patience_seconds)
 
     async def _settle(self, call: Call[T], answer: Answer, *, milliseconds: float) -> T:
         run_id, failure = call.run_id, None

@@ -30,7 +30,10 @@ T = TypeVar("T")
 
 
 class LaminaClient:
-    """Lamina's API with one key, in one lane of the shared budget. Safe to share between threads."""
+    """Lamina's API with one key, in one lane of the shared budget. Safe to share between threads.
+
+    `patience_seconds` is how long a call waits for its turn in the budget, when that is not what its lane waits.
+    """
 
     def __init__(
         self,
@@ -39,12 +42,14 @@ class LaminaClient:
         api_key: str,
         budget: RequestBudget | None = None,
         lane: Lane = Lane.INTERACTIVE,
+        patience_seconds: float | None = None,
         transport: httpx.BaseTransport | None = None,
         timeout: httpx.Timeout = exchange.TIMEOUT,
     ) -> None:
         self._address: dict[str, Any] = {"base_url": base_url.rstrip("/"), "api_key": api_key, "timeout": timeout}
         self._budget = budget
         self._lane = lane
+        self._patience_seconds = patience_seconds
         self._http = httpx.Client(
             transport=transport,
             verify=exchange.tls_context(),
@@ -126,7 +131,7 @@ class LaminaClient:
 
     def _acquire(self, call: Call[Any]) -> None:
         if self._budget is not None and call.upload is None:
-            self._budget.acquire(self._lane)
+            self._budget.acquire(self._lane, patience_seconds=self._patience_seconds)
 
     def _settle(self, call: Call[T], answer: Answer, *, milliseconds: float) -> T:
         run_id, failure = call.run_id, None

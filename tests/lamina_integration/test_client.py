@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -18,6 +19,7 @@ from lamina_integration import (
     LaminaAuthError,
     LaminaBudgetSpent,
     LaminaClient,
+    AsyncLaminaClient,
     LaminaInsufficientCredits,
     LaminaInvalidInputs,
     LaminaNotFound,
@@ -493,3 +495,26 @@ def test_log_line_of_an_upload_hides_its_address(caplog: pytest.LogCaptureFixtur
     Lamina(200).client().assets.put(target("https://s.test/f?signature=abc"), io.BytesIO(b"x"), size=1)
     assert "lamina PUT (upload) 200" in caplog.text
     assert "signature" not in caplog.text
+@pytest.mark.parametrize("awaited", [False, True])
+def test_caller_with_patience_waits_where_its_lane_would_not(redis_url: str, budget_key: str, awaited: bool) -> None:
+    lamina = Lamina(json={"data": RUN})
+    patient: dict[str, Any] = {"lane": Lane.BATCH, "patience_seconds": 20.0}
+
+    async def four() -> None:
+        transport = httpx.MockTransport(lamina)
+        async with AsyncLaminaClient(
+            base_url="https://lamina.test", api_key=KEY, transport=transport, budget=budget, **patient
+        ) as client:
+            await asyncio.gather(*(client.runs.get("r1") for _ in range(4)))
+
+    with redis.Redis.from_url(redis_url) as store:
+        budget = RequestBudget(store, key=budget_key, window_seconds=5)
+        if awaited:
+            asyncio.run(four())
+        else:
+            client = lamina.client(budget=budget, **patient)
+            for _ in range(4):
+                client.runs.get("r1")
+    assert len(lamina.requests) == 4
+
+

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from lamina_integration.errors import LaminaBudgetSpent
+from lamina_integration.errors import LaminaAway, LaminaBudgetSpent
 from lamina_integration.limits import (
     CATCHING_UP,
     LARGEST_BURST,
@@ -87,6 +88,38 @@ def test_interactive_sleeps_until_its_slot(store: Any, budget_key: str) -> None:
         budget.acquire(Lane.INTERACTIVE)
     interval = 5 / (SAFETY * (100 - LARGEST_BURST))
     assert time.monotonic() - began >= 3.5 * interval
+
+
+def test_patience_waits_out_a_hold_and_ends_when_it_is_over(store: Any, budget_key: str) -> None:
+    budget = RequestBudget(store, key=budget_key)
+    budget.hold(1.2)
+    with pytest.raises(LaminaBudgetSpent):
+        budget.acquire(Lane.BATCH, patience_seconds=0.3)
+    budget.acquire(Lane.BATCH, patience_seconds=20)
+    with pytest.raises(LaminaBudgetSpent):
+        budget.acquire(Lane.BATCH)
+
+
+def test_patience_waits_for_the_first_to_find_lamina_back_if_that_is_soon_enough(store: Any, budget_key: str) -> None:
+    budget = RequestBudget(store, key=budget_key)
+    for _ in range(5):
+        budget.unanswered(0.1)
+    with pytest.raises(LaminaAway):
+        budget.acquire(Lane.BACKGROUND, patience_seconds=0.5)
+    budget.acquire(Lane.BACKGROUND, patience_seconds=20)  # the pause is over: it is the one that tries
+
+
+def test_patience_of_many_pushes_nobody_back_who_is_waited_for(redis_url: str, store: Any, budget_key: str) -> None:
+    budget = RequestBudget(store, key=budget_key, window_seconds=600)
+    budget.acquire(Lane.BATCH)
+
+    async def wait_in_vain() -> None:
+        await asyncio.gather(
+            *(budget.acquired(Lane.BATCH, patience_seconds=0.5) for _ in range(20)), return_exceptions=True
+        )
+
+    asyncio.run(wait_in_vain())
+    assert rush(budget, Lane.INTERACTIVE, attempts=6) == 6
 
 
 def test_two_clients_share_one_budget(redis_url: str, store: Any, budget_key: str) -> None:
