@@ -86,6 +86,7 @@ class AsyncLaminaClient:
         async for attempt in stamina.retry_context(on=exchange.is_worth_retrying, **exchange.RETRY):
             with attempt:
                 return await self._exchange(call)
+            exchange.log_retry(call, tries=attempt.num, seconds=attempt.next_wait)
         raise AssertionError("a retry ends with an answer or an error")
 
     async def follow(self, script: Script[T]) -> AsyncIterator[T]:
@@ -173,7 +174,7 @@ class AsyncLaminaClient:
             arguments["content"] = _chunks(call.upload)
         try:
             async with self._http.stream(**arguments) as response:
-                return await _read(call, response)
+                return await _read(call, response, seconds=exchange.answer_seconds(call, self._address["timeout"]))
         except exchange.TRANSPORT_FAILURES as failure:
             raise exchange.unreachable(call, failure) from failure
 
@@ -186,7 +187,8 @@ class AsyncLaminaClient:
             async with self._http.stream(**exchange.stream_arguments(call, **self._address)) as response:
                 answer = Answer(response.status_code, response.headers, b"{}")
                 if response.status_code != 200:
-                    answer = await _read(call, response)
+                    seconds = exchange.answer_seconds(call, self._address["timeout"])
+                    answer = await _read(call, response, seconds=seconds)
                 await self._settle(call, answer, milliseconds=(time.monotonic() - started) * 1000)
                 reader = EventReader()
                 try:
@@ -202,12 +204,15 @@ class AsyncLaminaClient:
             raise error from failure
 
 
-async def _read(call: Call[Any], response: httpx.Response) -> Answer:
+async def _read(call: Call[Any], response: httpx.Response, *, seconds: float) -> Answer:
     content = bytearray()
+    deadline = time.monotonic() + seconds
     async for chunk in response.aiter_bytes():
         content += chunk
         if len(content) > MAX_ANSWER_BYTES:
             raise exchange.too_long(call, Answer(response.status_code, response.headers, b""))
+        if time.monotonic() > deadline:
+            raise exchange.too_slow(call, Answer(response.status_code, response.headers, b""))
     return Answer(response.status_code, response.headers, bytes(content))
 
 

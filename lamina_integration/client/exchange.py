@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import ssl
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,6 +19,8 @@ from lamina_integration.errors import LaminaError, LaminaUnreachable
 logger = logging.getLogger("lamina_integration.client")
 # httpx logs whole addresses, and ours carry callback tokens and pre-signed uploads.
 logging.getLogger("httpx").setLevel(logging.WARNING)
+# stamina's line says neither which request it is nor for how long, and without a handler it goes to stderr as it is.
+logging.getLogger("stamina").setLevel(logging.ERROR)
 
 TIMEOUT = httpx.Timeout(connect=5.0, read=30.0, write=30.0, pool=5.0)
 # A connection that has idled longer may be closing at the far end: a start sent into it would have an unknown outcome.
@@ -36,6 +39,8 @@ RETRY: dict[str, Any] = {
 # What is left of the rate was counted when a request came in: after a long poll that is no news.
 FRESH_MILLISECONDS = 2000
 CHUNK_BYTES = 64 * 1024
+# Each piece of an answer may take as long as a read may; all of them together no longer than so many times that.
+WHOLE_ANSWER_TIMES = 2
 # A stream is silent for about fifteen seconds between two pings.
 STREAM_SILENCE_SECONDS = 45.0
 
@@ -103,6 +108,21 @@ def unreachable(call: Call[Any], failure: Exception) -> LaminaUnreachable:
     return LaminaUnreachable(f"No answer to {call.method} {call.path}: {type(failure).__name__}", maybe_sent=maybe_sent)
 
 
+def answer_seconds(call: Call[Any], timeout: httpx.Timeout) -> float:
+    """Return how long an answer may take from its head to its end: one that drips would never come to it."""
+    return max(WHOLE_ANSWER_TIMES * (timeout.read or math.inf), call.patience_seconds or 0.0)
+
+
+def too_slow(call: Call[Any], answer: Answer) -> LaminaUnreachable:
+    """Name an answer nobody should wait for any longer."""
+    return LaminaUnreachable(
+        f"The answer to {call.method} {call.path} does not come to its end",
+        maybe_sent=True,
+        request_id=request_id_of(answer),
+        status_code=answer.status_code,
+    )
+
+
 def too_long(call: Call[Any], answer: Answer) -> LaminaUnreachable:
     """Name an answer nobody should read to its end."""
     return LaminaUnreachable(
@@ -129,6 +149,12 @@ def log_answer(call: Call[Any], answer: Answer, *, run_id: str | None, milliseco
         request_id_of(answer) or "-",
         run_id or "-",
     )
+
+
+def log_retry(call: Call[Any], *, tries: int, seconds: float) -> None:
+    """Write the line that says when a read is tried again; a little may be added to the wait at random."""
+    if tries < RETRY["attempts"]:
+        logger.info("lamina %s %s again in %.1f s, after try %d", call.method, call.path, seconds, tries)
 
 
 def log_failure(call: Call[Any], error: LaminaError, *, milliseconds: float) -> None:

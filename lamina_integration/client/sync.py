@@ -84,6 +84,7 @@ class LaminaClient:
         for attempt in stamina.retry_context(on=exchange.is_worth_retrying, **exchange.RETRY):
             with attempt:
                 return self._exchange(call)
+            exchange.log_retry(call, tries=attempt.num, seconds=attempt.next_wait)
         raise AssertionError("a retry ends with an answer or an error")
 
     def follow(self, script: Script[T]) -> Iterator[T]:
@@ -171,7 +172,7 @@ class LaminaClient:
             arguments["content"] = exchange.chunks(call.upload)
         try:
             with self._http.stream(**arguments) as response:
-                return _read(call, response)
+                return _read(call, response, seconds=exchange.answer_seconds(call, self._address["timeout"]))
         except exchange.TRANSPORT_FAILURES as failure:
             raise exchange.unreachable(call, failure) from failure
 
@@ -184,7 +185,8 @@ class LaminaClient:
             with self._http.stream(**exchange.stream_arguments(call, **self._address)) as response:
                 answer = Answer(response.status_code, response.headers, b"{}")
                 if response.status_code != 200:
-                    answer = _read(call, response)
+                    seconds = exchange.answer_seconds(call, self._address["timeout"])
+                    answer = _read(call, response, seconds=seconds)
                 self._settle(call, answer, milliseconds=(time.monotonic() - started) * 1000)
                 reader = EventReader()
                 try:
@@ -199,10 +201,13 @@ class LaminaClient:
             raise error from failure
 
 
-def _read(call: Call[Any], response: httpx.Response) -> Answer:
+def _read(call: Call[Any], response: httpx.Response, *, seconds: float) -> Answer:
     content = bytearray()
+    deadline = time.monotonic() + seconds
     for chunk in response.iter_bytes():
         content += chunk
         if len(content) > MAX_ANSWER_BYTES:
             raise exchange.too_long(call, Answer(response.status_code, response.headers, b""))
+        if time.monotonic() > deadline:
+            raise exchange.too_slow(call, Answer(response.status_code, response.headers, b""))
     return Answer(response.status_code, response.headers, bytes(content))

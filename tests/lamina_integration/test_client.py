@@ -7,6 +7,9 @@ import io
 import json
 import logging
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -16,10 +19,10 @@ import pytest
 import redis
 
 from lamina_integration import (
+    AsyncLaminaClient,
     LaminaAuthError,
     LaminaBudgetSpent,
     LaminaClient,
-    AsyncLaminaClient,
     LaminaInsufficientCredits,
     LaminaInvalidInputs,
     LaminaNotFound,
@@ -381,6 +384,44 @@ def test_answer_without_end_is_not_read_to_it(serve: Serve) -> None:
         client.runs.cancel("r1")
 
 
+def drip(connection: socket.socket, head: bytes) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n{")
+    for _ in range(400):
+        time.sleep(0.02)
+        connection.sendall(b" ")
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+def test_answer_that_drips_is_given_up(serve: Serve, awaited: bool) -> None:
+    server = serve(drip)
+    began = time.monotonic()
+
+    def cancel() -> None:
+        with LaminaClient(base_url=server.url, api_key=KEY, timeout=SHORT) as client:
+            client.runs.cancel("r1")
+
+    async def cancel_awaited() -> None:
+        async with AsyncLaminaClient(base_url=server.url, api_key=KEY, timeout=SHORT) as client:
+            await client.runs.cancel("r1")
+
+    with pytest.raises(LaminaUnreachable, match="does not come to its end") as raised:
+        asyncio.run(cancel_awaited()) if awaited else cancel()
+    assert raised.value.maybe_sent is True
+    assert 2 * SHORT.read <= time.monotonic() - began < 3
+
+
+def test_answer_that_takes_its_time_by_design_is_given_it(serve: Serve) -> None:
+    def trickle(connection: socket.socket, head: bytes) -> None:
+        text = json.dumps({"data": RUN, "timeout": False}).encode()
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
+        for place in range(0, len(text), 8):
+            time.sleep(0.05)
+            connection.sendall(text[place : place + 8])
+
+    with LaminaClient(base_url=serve(trickle).url, api_key=KEY, timeout=SHORT) as client:
+        assert client.runs.wait("r1", timeout_seconds=1).run.run_id == "r1"
+
+
 def test_redirect_is_not_followed_with_the_key() -> None:
     lamina = Lamina(302, headers={"Location": "https://elsewhere.test/"})
     with pytest.raises(LaminaUnreachable):
@@ -466,6 +507,29 @@ def test_refusal_for_the_rate_holds_every_client_of_the_budget(budget: RequestBu
     assert other.requests == []
 
 
+@pytest.mark.parametrize("awaited", [False, True])
+def test_caller_with_patience_waits_where_its_lane_would_not(redis_url: str, budget_key: str, awaited: bool) -> None:
+    lamina = Lamina(json={"data": RUN})
+    patient: dict[str, Any] = {"lane": Lane.BATCH, "patience_seconds": 20.0}
+
+    async def four() -> None:
+        transport = httpx.MockTransport(lamina)
+        async with AsyncLaminaClient(
+            base_url="https://lamina.test", api_key=KEY, transport=transport, budget=budget, **patient
+        ) as client:
+            await asyncio.gather(*(client.runs.get("r1") for _ in range(4)))
+
+    with redis.Redis.from_url(redis_url) as store:
+        budget = RequestBudget(store, key=budget_key, window_seconds=5)
+        if awaited:
+            asyncio.run(four())
+        else:
+            client = lamina.client(budget=budget, **patient)
+            for _ in range(4):
+                client.runs.get("r1")
+    assert len(lamina.requests) == 4
+
+
 def test_nothing_remaining_holds_the_next_request(budget: RequestBudget) -> None:
     last = Lamina(json={"data": RUN}, headers={"RateLimit-Remaining": "0", "RateLimit-Reset": "30"})
     last.client(budget=budget).runs.get("r1")
@@ -490,31 +554,34 @@ def test_log_line_has_ids_and_timing_but_no_secret(caplog: pytest.LogCaptureFixt
         assert secret not in caplog.text
 
 
+def test_retries_are_told_by_our_own_logger_with_the_request_and_the_wait(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    answers = iter([httpx.Response(503), httpx.Response(503), httpx.Response(200, json={"data": RUN})])
+    transport = httpx.MockTransport(lambda _: next(answers))
+    with LaminaClient(base_url="https://lamina.test", api_key=KEY, transport=transport) as client:
+        client.runs.get("r1")
+    assert {record.name for record in caplog.records} == {"lamina_integration.client"}
+    told = [record.getMessage() for record in caplog.records if " again in " in record.getMessage()]
+    assert told == [f"lamina GET /v1/runs/r1 again in 0.0 s, after try {number}" for number in (1, 2)]
+
+
+def test_nothing_unformatted_comes_to_stderr_where_nobody_set_logging_up() -> None:
+    script = """
+import httpx
+from lamina_integration import LaminaClient
+transport = httpx.MockTransport(lambda _: httpx.Response(503))
+lamina = LaminaClient(base_url="https://lamina.test", api_key="k", transport=transport)
+try:
+    lamina.runs.get("r1")
+except Exception as error:
+    print(type(error).__name__)
+"""
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert (finished.stdout.strip(), finished.stderr) == ("LaminaUnreachable", "")
+
+
 def test_log_line_of_an_upload_hides_its_address(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     Lamina(200).client().assets.put(target("https://s.test/f?signature=abc"), io.BytesIO(b"x"), size=1)
     assert "lamina PUT (upload) 200" in caplog.text
     assert "signature" not in caplog.text
-@pytest.mark.parametrize("awaited", [False, True])
-def test_caller_with_patience_waits_where_its_lane_would_not(redis_url: str, budget_key: str, awaited: bool) -> None:
-    lamina = Lamina(json={"data": RUN})
-    patient: dict[str, Any] = {"lane": Lane.BATCH, "patience_seconds": 20.0}
-
-    async def four() -> None:
-        transport = httpx.MockTransport(lamina)
-        async with AsyncLaminaClient(
-            base_url="https://lamina.test", api_key=KEY, transport=transport, budget=budget, **patient
-        ) as client:
-            await asyncio.gather(*(client.runs.get("r1") for _ in range(4)))
-
-    with redis.Redis.from_url(redis_url) as store:
-        budget = RequestBudget(store, key=budget_key, window_seconds=5)
-        if awaited:
-            asyncio.run(four())
-        else:
-            client = lamina.client(budget=budget, **patient)
-            for _ in range(4):
-                client.runs.get("r1")
-    assert len(lamina.requests) == 4
-
-
