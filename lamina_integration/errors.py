@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lamina_integration.webhooks import VerifiedDelivery
-    from lamina_integration.wire import RemoteRun
+    from lamina_integration.wire import GenerationRun, RemoteRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class LaminaAway(LaminaBudgetSpent):
 class LaminaRunUnfinished(LaminaError):
     """A run that was followed has not ended in time; it goes on, and `run` is how it last stood."""
 
-    def __init__(self, message: str, *, run_id: str, run: RemoteRun | None) -> None:
+    def __init__(self, message: str, *, run_id: str, run: RemoteRun | GenerationRun | None) -> None:
         super().__init__(message)
         self.run_id = run_id
         self.run = run

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lamina_integration.client.answers import many, one
-from lamina_integration.client.calls import Call, Group, Mode, endpoint, given, path
+from lamina_integration.client.calls import Call, Group, Mode, Script, endpoint, followed, given, path
+from lamina_integration.client.waiting import IMAGE, news_of_polls
 from lamina_integration.wire import Generation, GenerationRun, Model, ModelDetail
 
 
@@ -55,4 +56,23 @@ class Models(Group[Mode]):
     @endpoint
     def run(self, run_id: str) -> Call[GenerationRun]:
         """Return how a model's run stands; other kinds of run are not found here."""
-        return Call("GET", path("/v1/generate/runs/{run_id}", run_id=run_id), one(GenerationRun), run_id=run_id)
+        return _run_call(run_id)
+
+    @followed
+    def follow(
+        self, run_id: str, *, seconds_between: tuple[float, float] = IMAGE, give_up_after_seconds: float = 1800.0
+    ) -> Script[GenerationRun]:
+        """Give every new snapshot of a model's run, the last one terminal, by polling: nothing else is offered.
+
+        Interruptions are waited out; LaminaRunUnfinished is raised when the run has not ended in time.
+        """
+        return news_of_polls(
+            _run_call(run_id),
+            run_id=run_id,
+            seconds_between=seconds_between,
+            give_up_after_seconds=give_up_after_seconds,
+        )
+
+
+def _run_call(run_id: str) -> Call[GenerationRun]:
+    return Call("GET", path("/v1/generate/runs/{run_id}", run_id=run_id), one(GenerationRun), run_id=run_id)

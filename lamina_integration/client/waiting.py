@@ -2,7 +2,8 @@
 
 Scripts, in the sense of calls.py: they decide what to ask and when, both clients carry it out.
 What interrupts (no answer, a refusal for the rate, a spent budget) is waited out; what says no is
-raised. News never goes back: neither from an end to something before it, nor in progress made.
+raised. News never goes back: neither from an end or a start to something before it, nor in progress
+made. App runs can be followed in every way, the other two kinds by polling alone.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import random
 import time
 from enum import StrEnum
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from lamina_integration.client.answers import UnreadableAnswer, one
 from lamina_integration.client.calls import Call, Listen, News, NextEvent, Pause, Script, path
@@ -23,7 +24,9 @@ from lamina_integration.errors import (
     LaminaUnreachable,
 )
 from lamina_integration.streams import run_of
-from lamina_integration.wire import RemoteRun, WaitAnswer
+from lamina_integration.wire import GenerationRun, RemoteRun, WaitAnswer
+
+R = TypeVar("R", RemoteRun, GenerationRun)
 
 # Seconds between two questions, by kind of run, as Lamina asks for.
 IMAGE = (3.0, 5.0)
@@ -63,13 +66,23 @@ def news_of(
     run_id: str, *, by: By, seconds_between: tuple[float, float], give_up_after_seconds: float
 ) -> Script[RemoteRun]:
     """Give each new snapshot of a run, the last one terminal."""
-    watch = _Watch(run_id, seconds_between=seconds_between, give_up_after_seconds=give_up_after_seconds)
+    watch: _Watch[RemoteRun] = _Watch(
+        run_id, seconds_between=seconds_between, give_up_after_seconds=give_up_after_seconds
+    )
     if by is By.STREAM:
         yield from _by_stream(watch)
     elif by is By.WAIT:
         yield from _by_wait(watch)
     if not watch.is_over:
-        yield from _by_polls(watch)
+        yield from _by_polls(watch, get_call(run_id))
+
+
+def news_of_polls(
+    call: Call[R], *, run_id: str, seconds_between: tuple[float, float], give_up_after_seconds: float
+) -> Script[R]:
+    """Give each new snapshot of a run that can only be asked after, the last one terminal."""
+    watch: _Watch[R] = _Watch(run_id, seconds_between=seconds_between, give_up_after_seconds=give_up_after_seconds)
+    yield from _by_polls(watch, call)
 
 
 def news_of_stream(run_id: str) -> Script[RemoteRun]:
@@ -83,12 +96,13 @@ def news_of_stream(run_id: str) -> Script[RemoteRun]:
                 return
 
 
-class _Watch:
+class _Watch(Generic[R]):
     """What is known of the run that is followed, and how long to go on."""
 
     def __init__(self, run_id: str, *, seconds_between: tuple[float, float], give_up_after_seconds: float) -> None:
         self.run_id = run_id
-        self.last: RemoteRun | None = None
+        self.last: R | None = None
+        self._has_begun = False
         self._between = seconds_between
         self._deadline = time.monotonic() + give_up_after_seconds
 
@@ -96,16 +110,17 @@ class _Watch:
     def is_over(self) -> bool:
         return self.last is not None and self.last.is_terminal
 
-    def tell(self, run: RemoteRun) -> Script[RemoteRun]:
+    def tell(self, run: R) -> Script[R]:
         """Pass a snapshot on if it says anything new."""
-        if self.is_over:
+        if self.is_over or (self._has_begun and run.status == "queued"):
             return
+        self._has_begun = self._has_begun or run.status == "running"
         run = _without_steps_back(run, self.last)
         if run != self.last:
             self.last = run
             yield News(run)
 
-    def pause(self, seconds: float | None = None) -> Script[RemoteRun]:
+    def pause(self, seconds: float | None = None) -> Script[R]:
         """Wait a while, or raise LaminaRunUnfinished when there is no time left for it."""
         seconds = random.uniform(*self._between) if seconds is None else seconds  # noqa: S311 - only to spread requests
         left = self._deadline - time.monotonic()
@@ -113,7 +128,7 @@ class _Watch:
             raise LaminaRunUnfinished(f"run {self.run_id} has not ended in time", run_id=self.run_id, run=self.last)
         yield Pause(min(seconds, left))
 
-    def wait_out(self, error: Exception) -> Script[RemoteRun]:
+    def wait_out(self, error: Exception) -> Script[R]:
         """Wait as long as an interruption asks for."""
         yield from self.pause(error.retry_after if isinstance(error, (LaminaRateLimited, LaminaBudgetSpent)) else None)
 
@@ -121,10 +136,10 @@ class _Watch:
 INTERRUPTIONS = (LaminaUnreachable, LaminaRateLimited, LaminaBudgetSpent)
 
 
-def _by_polls(watch: _Watch) -> Script[RemoteRun]:
+def _by_polls(watch: _Watch[R], call: Call[R]) -> Script[R]:
     while not watch.is_over:
         try:
-            run = yield get_call(watch.run_id)
+            run = yield call
         except INTERRUPTIONS as error:
             yield from watch.wait_out(error)
             continue
@@ -133,7 +148,7 @@ def _by_polls(watch: _Watch) -> Script[RemoteRun]:
             yield from watch.pause()
 
 
-def _by_wait(watch: _Watch) -> Script[RemoteRun]:
+def _by_wait(watch: _Watch[RemoteRun]) -> Script[RemoteRun]:
     while not watch.is_over:
         asked = time.monotonic()
         try:
@@ -156,7 +171,7 @@ def _stream_call(run_id: str) -> Call[None]:
     return Call("GET", path("/v1/runs/{run_id}/stream", run_id=run_id), lambda _: None, run_id=run_id)
 
 
-def _by_stream(watch: _Watch) -> Script[RemoteRun]:
+def _by_stream(watch: _Watch[RemoteRun]) -> Script[RemoteRun]:
     call = _stream_call(watch.run_id)
     broken = 0
     while not watch.is_over and broken < MAX_BROKEN_STREAMS:
@@ -185,9 +200,9 @@ def _by_stream(watch: _Watch) -> Script[RemoteRun]:
             yield from watch.pause()
 
 
-def _without_steps_back(run: RemoteRun, last: RemoteRun | None) -> RemoteRun:
+def _without_steps_back(run: R, last: R | None) -> R:
     """Return the snapshot with the progress of the one before where its own is less."""
-    if last is None or last.progress is None:
+    if not isinstance(run, RemoteRun) or not isinstance(last, RemoteRun) or last.progress is None:
         return run
     if run.progress is None:
         return run.model_copy(update={"progress": last.progress})

@@ -114,6 +114,17 @@ def test_progress_never_goes_back() -> None:
     assert told == [(40, 2), (100, 5)]
 
 
+@pytest.mark.parametrize("by", list(By))
+def test_run_that_has_begun_is_never_queued_again(by: By) -> None:
+    told = ["running", "queued", "cancel_requested", "queued", "completed"]
+    lamina = Lamina(
+        get=[snapshot(status) for status in told],
+        wait=[waited(status, timeout=True) for status in told],
+        stream=[stream(*(("progress", run(status)) for status in told))],
+    )
+    assert statuses(lamina.follow(by)) == ["running", "cancel_requested", "completed"]
+
+
 def test_interruptions_are_waited_out() -> None:
     interruptions = [httpx.Response(503)] * 3 + [httpx.Response(429, json={"error": "slow", "retryAfter": 0})]
     lamina = Lamina(get=[snapshot("running"), *interruptions, snapshot("completed")])

@@ -12,7 +12,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from lamina_integration import AsyncLaminaClient, By, LaminaClient, LaminaInvalidInputs, RemoteRun, UploadFile
+from lamina_integration import (
+    AsyncLaminaClient,
+    By,
+    LaminaClient,
+    LaminaInvalidInputs,
+    LaminaRunUnfinished,
+    RemoteRun,
+    UploadFile,
+)
 from lamina_integration.sandbox import Sandbox
 from tests.lamina_integration.sandbox.conftest import CARTOONIFY, KEYS, MOOD_BOARD, photo
 
@@ -188,6 +196,46 @@ def _follow_started(url: str, run_id: str, *, awaited: bool) -> list[RemoteRun]:
             return [news async for news in lamina.runs.follow(run_id, by=By.STREAM, seconds_between=AT_ONCE)]
 
     return asyncio.run(follow())
+
+
+def begun(client: LaminaClient, kind: str) -> str:
+    if kind == "model":
+        return client.models.generate_image("ideogram-v3", prompt="A mug").run_id
+    return client.content.run_freestyle({"modality": "image", "variants": [{"prompt": "A mug"}]}).run_id
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+@pytest.mark.parametrize("kind", ["model", "freestyle"])
+def test_runs_without_an_app_are_followed_to_their_end(quick: Sandbox, kind: str, awaited: bool) -> None:
+    quick.set(plain_media=True, server_errors=0.3, seed=2, rate_limited=0.2, rate_limited_seconds=0)
+
+    def follow(client: Any, run_id: str) -> Any:
+        follows = {"model": client.models.follow, "freestyle": client.content.follow_freestyle}
+        return follows[kind](run_id, seconds_between=AT_ONCE)
+
+    async def followed_awaited(run_id: str) -> list[Any]:
+        async with AsyncLaminaClient(base_url=quick.url, api_key=KEYS[0]) as client:
+            return [news async for news in follow(client, run_id)]
+
+    with LaminaClient(base_url=quick.url, api_key=KEYS[0]) as client:
+        quick.set(server_errors=0.0, rate_limited=0.0, manual=True)
+        run_id = begun(client, kind)
+        quick.set(server_errors=0.3, rate_limited=0.2, manual=False)
+        news = asyncio.run(followed_awaited(run_id)) if awaited else list(follow(client, run_id))
+    states = [ORDER.index(each.status) for each in news]
+    assert states == sorted(states)
+    assert news[-1].status == "completed"
+    assert news[-1].output_url if kind == "model" else news[-1].outputs[0].is_usable
+
+
+def test_run_of_a_model_that_does_not_end_in_time_is_told_with_how_it_stands(quick: Sandbox) -> None:
+    quick.set(manual=True)
+    with LaminaClient(base_url=quick.url, api_key=KEYS[0]) as client:
+        run_id = begun(client, "model")
+        with pytest.raises(LaminaRunUnfinished) as raised:
+            list(client.models.follow(run_id, seconds_between=AT_ONCE, give_up_after_seconds=0.1))
+    assert raised.value.run is not None
+    assert (raised.value.run_id, raised.value.run.status) == (run_id, "queued")
 
 
 def test_run_that_ended_before_it_is_followed_is_told_once(quick: Sandbox) -> None:
