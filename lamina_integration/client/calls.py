@@ -161,7 +161,12 @@ def followed(describe: Callable[Concatenate[Any, P], Script[T]]) -> Followed[P, 
 
 def path(template: str, **ids: str) -> str:
     """Return a path with its ids escaped, whatever is in them."""
-    return template.format(**{name: quote(value, safe="") for name, value in ids.items()})
+    return template.format(**{name: _escaped(value) for name, value in ids.items()})
+
+
+def _escaped(value: str) -> str:
+    # One or two dots would be taken for a way up.
+    return value.replace(".", "%2E") if value in (".", "..") else quote(value, safe="")
 
 
 def given(**values: Any) -> dict[str, Any]:

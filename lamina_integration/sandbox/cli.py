@@ -14,7 +14,8 @@ from typing import Any
 
 from lamina_integration.sandbox import scenario
 from lamina_integration.sandbox.catalogue import AppFileError
-from lamina_integration.sandbox.knobs import CHOICES, LEGACY, PROBABILITY, KnobError, Knobs
+from lamina_integration.sandbox.knobs import CHOICES, PROBABILITY, KnobError, Knobs
+from lamina_integration.sandbox.legacy import SWITCHES
 from lamina_integration.sandbox.scenario import ScenarioError
 from lamina_integration.sandbox.server import Server
 from lamina_integration.sandbox.settings import DEFAULT_KEY, Settings
@@ -22,12 +23,13 @@ from lamina_integration.sandbox.settings import DEFAULT_KEY, Settings
 # What makes the media is only loaded by the process that makes them, which would be late to find it missing.
 MAKERS = {"PIL": "Pillow", "av": "av"}
 
-EPILOG = """\
+EPILOG = f"""\
+words of --legacy (several with commas between them):
+{chr(10).join(f"  {word:19} {line}" for word, line in SWITCHES.items())}
+
 Every knob may also be turned while it runs: PATCH /_sandbox/knobs with a JSON object.
 GET /_sandbox/ledger tells everything the stand-in was asked and did.
-
-older shapes, the words of --legacy:
-""" + "".join(f"  {word:<20} {meaning}\n" for word, meaning in LEGACY.items())
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

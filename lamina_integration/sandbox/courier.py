@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from lamina_integration import webhooks
+from lamina_integration.sandbox import legacy
 from lamina_integration.sandbox.outgoing import outgoing
 from lamina_integration.sandbox.runs import Run
 from lamina_integration.sandbox.times import iso
@@ -51,8 +52,9 @@ class Courier:
 
     def prepared(self, run: Run, payload: dict[str, Any], *, kind: str = "genuine") -> tuple[dict[str, str], bytes]:
         """Return the headers and the body of a delivery signed now, with the fault a kind names."""
-        is_bare = run.kind == "model" and "bare-webhooks" in self._world.knobs.legacy
-        content = payload["data"] if is_bare else payload
+        words = self._world.knobs.legacy
+        told = payload["data"] if run.kind == "model" else legacy.run(payload["data"], words)
+        content = told if run.kind == "model" and "bare-webhooks" in words else {"data": told}
         body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
         timestamp = int(time.time()) - (STALE_SECONDS if kind == "stale" else 0)
         key = self._world.keys.unpublished if kind == "bad signature" else self._world.keys.current
@@ -64,8 +66,9 @@ class Courier:
             webhooks.SIGNATURE_HEADER: signature,
             webhooks.TIMESTAMP_HEADER: str(timestamp),
             webhooks.REQUEST_ID_HEADER: payload["data"]["runId"],
-            webhooks.USER_ID_HEADER: self._world.accounts.workspaces[run.workspace].user_id,
         }
+        if "no-user-id" not in words:
+            headers[webhooks.USER_ID_HEADER] = self._world.accounts.workspaces[run.workspace].user_id
         return headers, body
 
     async def stop(self) -> None:

@@ -13,12 +13,14 @@ import re
 import time
 import uuid
 from typing import Any
+from urllib.parse import unquote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lamina_integration.sandbox import legacy
 from lamina_integration.sandbox.accounts import Caller
 from lamina_integration.sandbox.limits import Allowance
 from lamina_integration.sandbox.oddities import oddly
@@ -31,7 +33,9 @@ logger.setLevel(logging.WARNING)  # within somebody else's process it is quiet; 
 
 TOO_MANY = "Too many requests from this IP, please try again in a minute"
 IDENTIFIER = re.compile(r"(?<=/)(?:[0-9a-f]{8}-[0-9a-f-]{27})(?=/|$)")
-SPENDS = re.compile(r"/v1/apps/[^/]+/runs|/v1/runs/[^/]+/feedback|/v1/generate/(image|video)|/v1/content/(run|create)")
+SPENDS = re.compile(
+    r"/v1/apps/[^/]+/runs|/v1/runs/[^/]+/feedback|/v1/generate/(image|video)|/v1/content/(run|create|batch|auto-generate)"
+)
 RUNS = re.compile(r"/v1/(runs|assets|apps/[^/]+/runs)(/|$)")
 
 
@@ -116,20 +120,34 @@ class Visit:
 
     def __init__(self, scope: Scope, send: Send, *, world: World) -> None:
         self.scope = scope
+        self._world = world
         self.path: str = scope["path"]
+        scope.setdefault("state", {})["legacy"] = self._present(scope)
         self.is_api = self.path.startswith("/v1/") or self.path.startswith("/api/")
         self.request = Request(scope)
         self.request_id = str(uuid.uuid4())
         self.key = key_of(self.request)
-        self.spends = scope["method"] == "POST" and bool(SPENDS.fullmatch(self.path))
+        self.spends = scope["method"] == "POST" and bool(SPENDS.fullmatch(scope["path"]))
         self.allowance: Allowance | None = None
         self.status = 0
         self._send = send
         self._held: Message | None = None
-        self._world = world
         self._began = time.monotonic()
         scope["app"] = world
-        scope.setdefault("state", {})["request_id"] = self.request_id
+        scope["state"]["request_id"] = self.request_id
+
+    def _present(self, scope: Scope) -> tuple[str, ...]:
+        """Lead an old path to where it is served, if that is on; return the older shapes to answer in."""
+        # A slash within an id is no slash of the path.
+        whole = scope.get("raw_path", b"").partition(b"?")[0].decode("ascii", "replace")
+        if "%2f" in whole.lower():
+            scope["path"] = "/".join(unquote(part).replace("/", "%2F") for part in whole.split("/"))
+        words = self._world.knobs.legacy
+        present = legacy.present_path(scope["path"]) if "old-paths" in words else scope["path"]
+        if present == scope["path"]:
+            return words
+        scope["path"] = present
+        return (*words, "execution-id")
 
     async def send(self, message: Message) -> None:
         """Pass an answer on with the headers every answer has, and now and then with something odd in it."""
@@ -149,7 +167,7 @@ class Visit:
 
     def _is_to_be_odd(self, message: Message) -> bool:
         """Whether this answer tells of runs, is whole in one piece of JSON, and the dice fall so."""
-        if not RUNS.match(self.path) or not 200 <= message["status"] < 300:
+        if not RUNS.match(self.scope["path"]) or not 200 <= message["status"] < 300:
             return False
         is_json = any(
             value.startswith(b"application/json") for name, value in message["headers"] if name == b"content-type"
@@ -160,15 +178,16 @@ class Visit:
         """Answer with an error body."""
         if self.status:
             return
-        response: Response = JSONResponse(
-            refusal.body(request_id=self.request_id), status_code=refusal.status, headers=refusal.headers
-        )
-        legacy = self._world.knobs.legacy
-        if refusal.status == 429 and "plain-429" in legacy:
+        words, status, body = self._world.knobs.legacy, refusal.status, refusal.body(request_id=self.request_id)
+        if "status-422" in words and refusal.code == "VALIDATION_ERROR" and status == 400:
+            status = 422
+        if "string-details" in words and refusal.details is not None:
+            body["details"] = legacy.sentences(refusal.details)
+        if "minimal-errors" in words:
+            body = {name: value for name, value in body.items() if name in ("error", "details")}
+        response: Response = JSONResponse(body, status_code=status, headers=refusal.headers)
+        if status == 429 and "plain-429" in words:
             response = PlainTextResponse(TOO_MANY, status_code=429, headers=refusal.headers)
-        elif "minimal-errors" in legacy:
-            kept = {"error": refusal.message} | ({"details": refusal.details} if refusal.details is not None else {})
-            response = JSONResponse(kept, status_code=refusal.status, headers=refusal.headers)
         await response(self.scope, receive, self.send)
 
     def cut(self) -> None:
@@ -230,6 +249,12 @@ def world_of(request: Request) -> World:
     """Return the stand-in a request came to."""
     world: World = request.scope["app"]
     return world
+
+
+def legacy_of(request: Request) -> tuple[str, ...]:
+    """Return the older shapes a request is to be answered in."""
+    words: tuple[str, ...] = request.state.legacy
+    return words
 
 
 def caller_of(request: Request) -> Caller:

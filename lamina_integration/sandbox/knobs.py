@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from lamina_integration.sandbox.legacy import SWITCHES
+
 PROBABILITY = {"kind": "probability"}
 
 
@@ -78,7 +80,7 @@ class Knobs:
     upload_seconds: float = 900.0  # how long an upload address is good
     # shapes
     future_types: bool = False  # some parameters of "Every kind of field" are of types no client knows yet
-    legacy: tuple[str, ...] = ()
+    legacy: tuple[str, ...] = ()  # older shapes, by the words in `legacy`
 
     def changed(self, changes: Mapping[str, Any]) -> Knobs:
         """Return these knobs with some of them turned; refuse what does not exist or does not fit."""
@@ -95,26 +97,13 @@ class Knobs:
         return asdict(self)
 
 
-# Older or other shapes that are seen in descriptions of the API, each behind a word of `legacy`.
-LEGACY = {
-    "execution-id": "runs are known by executionId",
-    "string-details": "what is wrong with inputs is a list of sentences",
-    "minimal-errors": "an error body is its text alone",
-    "plain-429": "a 429 is plain text",
-    "app-capabilities": "an app's detail has capabilities and no outputs",
-    "bare-webhooks": "deliveries about models are not wrapped in data",
-    "create-needs-input": "content/create asks with needsInput",
-    "create-queued": "content/create answers the queued run",
-    "score-cli": "content/score answers score and label",
-    "publish-docs": "publishing answers without a summary",
-    "transfer-docs": "transfer-asset answers its url alone",
-}
-
 CHOICES = {
     "out_of_credits_answer": ("fail", "402"),
     "partial_runs": ("failed", "completed"),
     "cancel_answer": ("cancelled", "cancel_requested", "not_cancellable"),
     "media_fault": ("", "gone", "cut", "wrong", "huge", "endless"),
+    "webhook_states": ("queued", "running", "completed", "failed", "cancelled"),
+    "legacy": tuple(SWITCHES),
 }
 
 
@@ -128,7 +117,7 @@ def _fitted(name: str, value: Any, current: Any, is_probability: bool) -> Any:
     elif isinstance(current, tuple):
         wanted = (int, float) if name == "webhook_retry_seconds" else str
         fits = isinstance(value, (list, tuple)) and all(isinstance(item, wanted) for item in value)
-        fits = fits and (name != "legacy" or set(value) <= LEGACY.keys())
+        fits = fits and all(item in CHOICES.get(name, value) for item in value)
         value = tuple(value) if fits else value
     elif isinstance(current, dict):
         fits = isinstance(value, dict) and all(isinstance(item, str) for pair in value.items() for item in pair)
@@ -136,7 +125,6 @@ def _fitted(name: str, value: Any, current: Any, is_probability: bool) -> Any:
         fits = isinstance(value, str) and value in CHOICES.get(name, (value,))
     if not fits:
         choices = f"; one of {CHOICES[name]}" if name in CHOICES else ""
-        choices = f"; any of {', '.join(LEGACY)}" if name == "legacy" else choices
         raise KnobError(f"{name} cannot be {value!r}{choices}")
     return value
 

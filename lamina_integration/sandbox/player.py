@@ -157,6 +157,9 @@ class Player:
         self._world.courier.announce(run)
 
     def _end(self, run: Run, status: str, message: str | None = None) -> None:
+        offered = self._world.find_offered(run)
+        if status == "completed" and offered and offered.played.get("capabilities", {}).get("hasQualityControl"):
+            run.quality = {"score": 0.88, "threshold": 0.75, "passed": True, "attempts": 1}
         run.error_message = message
         run.completed_at = iso()
         self._move(run, status)
@@ -259,7 +262,22 @@ def _described(made: Made) -> dict[str, Any]:
         described["dimensions"] = {"width": made.width, "height": made.height}
     if made.seconds:
         described["durationSeconds"] = made.seconds
-    return described
+    kind = made.mime_type.partition("/")[0]
+    return described | {
+        "compatibleInputTypes": ["url"],
+        "canChainAs": [f"reference_{kind}_url"],
+        "platformsOptimized": platforms(made.width or 0, made.height or 0),
+        "suggestedNextSteps": [{"description": "Publish to a connected channel", "toolHint": None}],
+    }
+
+
+def platforms(width: int, height: int) -> list[str]:
+    """Return the platforms a picture's or a film's shape suits."""
+    if not width or not height:
+        return []
+    if width == height:
+        return ["instagram", "facebook"]
+    return ["instagram", "tiktok"] if height > width else ["youtube", "facebook"]
 
 
 def values_of(app: App, inputs: dict[str, Any]) -> list[tuple[Parameter, Any]]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from lamina_integration.inputs import address, find
 from lamina_integration.sandbox.catalogue import OfferedApp
+from lamina_integration.sandbox.words import counted
 from lamina_integration.wire import Parameter
 
 VIDEO = re.compile(r"\b(video|clip|reel|film|movie|ad|spot|animation|tiktok)\b", re.I)
@@ -52,10 +53,11 @@ class Plan:
     drafted: dict[str, Any]
     asked: list[dict[str, str]]
     warnings: list[dict[str, str]] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)  # those the brief names; none is all of them
 
     def as_wire(self, status: str) -> dict[str, Any]:
         """Return the plan as an answer of this status."""
-        return {
+        told = {
             "status": status,
             "mode": "app",
             "selectedApp": self.selected(),
@@ -63,6 +65,7 @@ class Plan:
             "askUser": self.asked,
             "warnings": self.warnings,
         }
+        return told | ({"selectedOutputs": self.outputs} if self.outputs else {})
 
     def selected(self) -> dict[str, str]:
         """Return the chosen app and why."""
@@ -111,11 +114,18 @@ def plan(offered: OfferedApp, *, brief: str, given: dict[str, Any], asks: dict[s
             asked.append({"name": address(parameters, parameter), "question": _question(parameter)})
     return Plan(
         offered=offered,
-        rationale=f"Its words are closest to the brief; it makes {_counted(len(offered.app.outputs))}.",
+        rationale=f"Its words are closest to the brief; it makes {counted(len(offered.app.outputs), 'output')}.",
         drafted=drafted,
         asked=asked,
         warnings=warnings,
+        outputs=_named_outputs(offered, brief),
     )
+
+
+def _named_outputs(offered: OfferedApp, brief: str) -> list[str]:
+    labels = dict.fromkeys(output.label for output in offered.app.outputs)
+    named = [label for label in labels if label.strip() and label.strip().lower() in brief.lower()]
+    return named if len(named) < len(labels) else []
 
 
 def _draft(parameter: Parameter, brief: str, asks: dict[str, Any]) -> str | None:
@@ -139,10 +149,6 @@ def _question(parameter: Parameter) -> str:
         kind = " or ".join(parameter.accept) or "file"
         return f"Which {kind} is it for {parameter.name.strip()}?"
     return f"What should stand for {parameter.name.strip()}?"
-
-
-def _counted(outputs: int) -> str:
-    return "1 output" if outputs == 1 else f"{outputs} outputs"
 
 
 def _makes(offered: OfferedApp, modality: str) -> bool:

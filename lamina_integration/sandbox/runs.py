@@ -61,6 +61,7 @@ class Run:
     spent: float = 0.0
     feedback: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)  # what only direct model runs have
+    quality: dict[str, Any] | None = None  # how the app judged what it made, if it does
     script: dict[str, Any] = field(default_factory=dict)  # what a scenario has in store for it
     version: int = 0
 
@@ -84,7 +85,7 @@ class Run:
         """Return the run object: what a read, a stream and a delivery carry."""
         if self.kind == "model":
             return self._as_model_run()
-        return {
+        shown = {
             "runId": self.run_id,
             "workflowId": self.app_id,
             "status": self.status,
@@ -95,6 +96,7 @@ class Run:
             "createdAt": self.created_at,
             "progress": self.progress(),
         }
+        return shown | ({"quality": self.quality} if self.quality else {})
 
     def _as_model_run(self) -> dict[str, Any]:
         """Return the other shape direct model runs have: one output, and what was sent to the model."""

@@ -9,9 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from lamina_integration.sandbox import legacy
 from lamina_integration.sandbox.api.answers import data, whole_number
 from lamina_integration.sandbox.catalogue import NODES, OfferedApp
-from lamina_integration.sandbox.gate import caller_of, world_of
+from lamina_integration.sandbox.gate import caller_of, legacy_of, world_of
 from lamina_integration.sandbox.refusals import not_found
 
 FORMATS = {"image": "image/jpeg", "video": "video/mp4", "audio": "audio/wav", "text": "text/plain"}
@@ -44,7 +45,9 @@ async def get_app(request: Request) -> Response:
         detail["parameters"] = [
             each | {"type": future.get(each.get("key"), each["type"])} for each in detail["parameters"]
         ]
-    if "app-capabilities" in world_of(request).knobs.legacy:
+    words = legacy_of(request)
+    detail["parameters"] = [legacy.parameter(each, words) for each in detail["parameters"]]
+    if "app-capabilities" in words:
         detail.pop("outputs")
         detail["capabilities"] = capabilities(offered)
     return data(detail)

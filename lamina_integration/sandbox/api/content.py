@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from lamina_integration.sandbox import routing
+from lamina_integration.inputs import find
+from lamina_integration.sandbox import legacy, routing
 from lamina_integration.sandbox.api.answers import clamped, data
 from lamina_integration.sandbox.api.apps import capabilities
 from lamina_integration.sandbox.api.asked import asked
@@ -17,8 +18,10 @@ from lamina_integration.sandbox.api.runs import late_or_lost
 from lamina_integration.sandbox.api.starting import start
 from lamina_integration.sandbox.catalogue import OfferedApp
 from lamina_integration.sandbox.fixed import Fixed
-from lamina_integration.sandbox.gate import caller_of, world_of
+from lamina_integration.sandbox.gate import caller_of, legacy_of, world_of
 from lamina_integration.sandbox.refusals import Refusal, not_found
+from lamina_integration.sandbox.runs import Run
+from lamina_integration.sandbox.words import counted
 
 MOST_MATCHES = 20
 
@@ -43,6 +46,12 @@ def routed(request: Request, body: dict[str, Any]) -> routing.Plan | dict[str, A
     if not found:
         return {"status": "unmatched", "reason": "No app in this workspace fits the brief."}
     return routing.plan(found[0][1], brief=brief, given=given, asks=body)
+
+
+def start_plan(request: Request, plan: routing.Plan, *, webhook: str | None) -> Run:
+    """Start what a plan has come to, or refuse."""
+    world, caller = world_of(request), caller_of(request)
+    return start(world, caller=caller, offered=plan.offered, inputs=plan.drafted, labels=plan.outputs, webhook=webhook)
 
 
 async def discover(request: Request) -> Response:
@@ -80,41 +89,62 @@ def _match(offered: OfferedApp, score: float, price: float, base_url: str) -> di
 async def create(request: Request) -> Response:
     """Run the app a brief asks for, or say what is missing."""
     body = await asked(request)
-    world, plan = world_of(request), routed(request, body)
+    plan, words = routed(request, body), legacy_of(request)
     if isinstance(plan, dict):
         return data(plan)
     if plan.asked:
-        answer = plan.as_wire("needs_input")
-        if "create-needs-input" in world.knobs.legacy:
-            missing = [{"name": ask["name"], "type": "url", "description": ask["question"]} for ask in plan.asked]
-            answer = {
-                "status": "needs_input",
-                "runId": None,
-                "needsInput": {"message": "More is needed", "missing": missing},
-            }
-        return data(answer)
-    run = start(
-        world, caller=caller_of(request), offered=plan.offered, inputs=plan.drafted, webhook=body.get("webhookUrl")
-    )
+        return data(_asked_of_old(plan) if "create-needs-input" in words else plan.as_wire("needs_input"))
+    run = start_plan(request, plan, webhook=body.get("webhookUrl"))
     await late_or_lost(request, run)
-    if "create-queued" in world.knobs.legacy:
-        return data(run.as_started(), status=202)
+    if "create-queued" in words:
+        queued = run.as_started()
+        kept = {name: queued[name] for name in ("runId", "workflowId", "workflowName", "status")}
+        return data(legacy.run(kept, words), status=202)
     answer = plan.as_wire("ran") | {"runId": run.run_id}
     answer.pop("askUser")
     return data(answer, status=202)
 
 
+def _asked_of_old(plan: routing.Plan) -> dict[str, Any]:
+    """Return what creating answered, once, when something was missing."""
+    app = plan.offered.app
+    missing = []
+    for ask in plan.asked:
+        parameter = find(app.parameters, ask["name"])
+        if parameter is not None:
+            accept = {"accept": list(parameter.accept)} if parameter.accept else {}
+            missing.append({"id": parameter.id, "name": parameter.name, "type": parameter.type, **accept})
+    return {
+        "runId": None,
+        "workflowId": app.app_id,
+        "workflowName": app.name,
+        "status": "needs_input",
+        "selectedApp": {"appId": app.app_id, "name": app.name, "whyMatched": plan.rationale, "confidence": 0.8},
+        "brandContext": None,
+        "guidanceSummary": None,
+        "needsInput": {
+            "message": f"{counted(len(missing), 'input')} missing.",
+            "missing": missing,
+            "suggestedPrompt": " ".join(ask["question"] for ask in plan.asked),
+        },
+    }
+
+
 async def plan_content(request: Request) -> Response:
     """Return what creating would do, without doing it."""
     plan = routed(request, await asked(request))
-    return data(plan if isinstance(plan, dict) else plan.as_wire("plan"))
+    if isinstance(plan, dict):
+        return data(plan)
+    return data(plan.as_wire("needs_input" if plan.asked and "plan-needs-input" in legacy_of(request) else "plan"))
 
 
 async def batch(request: Request) -> Response:
     """Run up to ten briefs; each succeeds or fails by itself."""
     body = await asked(request)
     shared: dict[str, Any] = {name: body[name] for name in ("brandProfileId", "campaignId") if name in body}
-    answers = [{"index": index} | _batched(request, item, shared) for index, item in enumerate(body["items"])]
+    runs: list[Run] = []
+    answers = [{"index": index} | _batched(request, shared | item, runs) for index, item in enumerate(body["items"])]
+    await late_or_lost(request, *runs)
     failed = sum(answer["status"] == "failed" for answer in answers)
     return data(
         {
@@ -128,18 +158,17 @@ async def batch(request: Request) -> Response:
     )
 
 
-def _batched(request: Request, item: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
+def _batched(request: Request, item: dict[str, Any], runs: list[Run]) -> dict[str, Any]:
+    """Start one brief of a batch, adding its run to those of the others, or say why not."""
     try:
-        plan = routed(request, shared | item)
+        plan = routed(request, item)
         if isinstance(plan, dict):
             return {"status": "failed", "error": plan.get("reason") or "The brief is not clear enough"}
-        webhook = item.get("webhookUrl")
-        run = start(
-            world_of(request), caller=caller_of(request), offered=plan.offered, inputs=plan.drafted, webhook=webhook
-        )
+        run = start_plan(request, plan, webhook=item.get("webhookUrl"))
     except Refusal as refusal:
         said = [detail["message"] for detail in refusal.details or [] if isinstance(detail, dict)]
         return {"status": "failed", "error": " ".join([refusal.message + ".", *said])}
+    runs.append(run)
     return {"status": "queued", "runId": run.run_id, "workflowId": run.app_id, "workflowName": run.app_name}
 
 
@@ -188,19 +217,18 @@ async def score(request: Request) -> Response:
     made = [run.run_id for run in world_of(request).runs.newest(workspace=slug, status="completed")]
     ids = made if named is None else named
     scores = [_score(identity) for identity in ids[:limit]]
-    if "score-cli" in world_of(request).knobs.legacy:
-        scores = [
-            {"contentItemId": each["contentItemId"], "score": each["overallScore"], "label": "good"} for each in scores
-        ]
-    return data(
-        {
-            "workspaceId": caller_of(request).workspace.workspace_id,
-            "itemsScanned": len(ids),
-            "scoresCreated": len(scores),
-            "contentItemIds": [each["contentItemId"] for each in scores],
-            "scores": scores,
-        }
-    )
+    counters = {
+        "workspaceId": caller_of(request).workspace.workspace_id,
+        "itemsScanned": len(ids),
+        "scoresCreated": len(scores),
+        "contentItemIds": [each["contentItemId"] for each in scores],
+    }
+    words = legacy_of(request)
+    if "score-cli" in words:
+        scores = [{name: each[name] for name in ("contentItemId", "score", "label")} for each in scores]
+    if "score-plugin" in words:
+        scores = [{"id": each["contentItemId"], "score": round(each["score"] * 10, 1)} for each in scores]
+    return data(counters | {"scores": scores})
 
 
 def _score(identity: str) -> dict[str, Any]:
@@ -215,6 +243,8 @@ def _score(identity: str) -> dict[str, Any]:
     return {
         "contentItemId": identity,
         "overallScore": overall,
+        "score": round(overall / 100, 2),
+        "label": "strong" if overall >= 80 else "good",
         "dimensions": dimensions,
         "feedback": "Clear subject; the foot of the frame could be quieter.",
     }

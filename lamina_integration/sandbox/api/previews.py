@@ -11,7 +11,7 @@ from starlette.routing import Route
 from lamina_integration.sandbox import models, routing
 from lamina_integration.sandbox.api.answers import data
 from lamina_integration.sandbox.api.asked import asked
-from lamina_integration.sandbox.api.content import routed
+from lamina_integration.sandbox.api.content import routed, start_plan
 from lamina_integration.sandbox.api.runs import late_or_lost
 from lamina_integration.sandbox.api.starting import start
 from lamina_integration.sandbox.gate import caller_of, world_of
@@ -74,7 +74,7 @@ async def confirm(request: Request) -> Response:
 
 async def auto_generate(request: Request) -> Response:
     """Run what a brief asks for, or offer the apps to choose from."""
-    body, world = await asked(request), world_of(request)
+    body = await asked(request)
     document = body["document"]
     plan = _routed(request, body)
     if isinstance(plan, dict):
@@ -96,9 +96,8 @@ async def auto_generate(request: Request) -> Response:
         }
         reason = "The app needs what the document does not have."
         return data({"status": "needs_choice", "reason": reason, "candidates": [candidate]}, status=202)
-    run = start(
-        world, caller=caller_of(request), offered=plan.offered, inputs=plan.drafted, webhook=body.get("webhookUrl")
-    )
+    run = start_plan(request, plan, webhook=body.get("webhookUrl"))
+    await late_or_lost(request, run)
     answer = {"status": "started", "runId": run.run_id, "mode": "app", "selectedApp": plan.selected()}
     return data(answer | {"draftedInputs": plan.drafted}, status=202)
 

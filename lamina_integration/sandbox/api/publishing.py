@@ -14,7 +14,7 @@ from starlette.routing import Route
 from lamina_integration.sandbox.accounts import NAMESPACE
 from lamina_integration.sandbox.api.answers import data, whole_number
 from lamina_integration.sandbox.api.asked import asked
-from lamina_integration.sandbox.gate import caller_of, world_of
+from lamina_integration.sandbox.gate import caller_of, legacy_of, world_of
 from lamina_integration.sandbox.times import iso
 
 CHANNELS = (
@@ -52,7 +52,7 @@ async def publish(request: Request) -> Response:
     posts = [_post(body, account, known.get(account)) for account in body["accountIds"]]
     for post in posts:
         world.post(slug, post)
-    docs_shape = "publish-docs" in world.knobs.legacy
+    docs_shape = "publish-docs" in legacy_of(request)
     results = [_told(post, known.get(post["accountId"]), docs_shape=docs_shape) for post in posts]
     if docs_shape:
         return data({"results": results})
@@ -107,7 +107,7 @@ async def transfer(request: Request) -> Response:
         world.assets.file(asset.asset_id).write_bytes(content)
         world.assets.arrived(asset, size=len(content), content_type=None)
     url = target["assetUrl"]
-    if "transfer-docs" in world.knobs.legacy:
+    if "transfer-docs" in legacy_of(request):
         return data({"url": url})
     return data({"cdnUrl": url, "assetId": target["assetId"], "filename": filename, "url": url})
 

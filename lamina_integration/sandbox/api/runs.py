@@ -9,15 +9,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from lamina_integration.sandbox import legacy
 from lamina_integration.sandbox.api.answers import data, page, whole_number
 from lamina_integration.sandbox.api.apps import offered_app
 from lamina_integration.sandbox.api.asked import asked
 from lamina_integration.sandbox.api.starting import check_webhook, start
-from lamina_integration.sandbox.gate import caller_of, world_of
+from lamina_integration.sandbox.gate import caller_of, legacy_of, world_of
 from lamina_integration.sandbox.player import OUT_OF_CREDITS
 from lamina_integration.sandbox.refusals import ConnectionCut, Refusal, invalid, not_found, problem
 from lamina_integration.sandbox.runs import STATES, Run
 from lamina_integration.sandbox.times import read
+from lamina_integration.sandbox.words import counted
 
 
 def run_of(request: Request, *, kind: str = "app") -> Run:
@@ -32,14 +34,7 @@ def run_of(request: Request, *, kind: str = "app") -> Run:
 
 def shown(request: Request, run: Run) -> dict[str, Any]:
     """Return a run as it is shown, in an older shape if that is asked for."""
-    return as_asked(run.as_wire(), world_of(request).knobs.legacy)
-
-
-def as_asked(run: dict[str, Any], legacy: tuple[str, ...]) -> dict[str, Any]:
-    """Return a run object with the id member of old when that shape is on."""
-    if "execution-id" in legacy:
-        return {"executionId": run["runId"], **{name: value for name, value in run.items() if name != "runId"}}
-    return run
+    return legacy.run(run.as_wire(), legacy_of(request))
 
 
 async def start_run(request: Request) -> Response:
@@ -56,18 +51,20 @@ async def start_run(request: Request) -> Response:
         labels=body.get("outputs"),
         webhook=webhook,
     )
-    answer = as_asked(run.as_started(), world.knobs.legacy)
+    answer = legacy.run(run.as_started(), legacy_of(request))
     await late_or_lost(request, run)
     return data(answer, status=202)
 
 
-async def late_or_lost(request: Request, run: Run) -> None:
-    """Hold an accepted start's answer back, or cut its connection, as the knobs say."""
+async def late_or_lost(request: Request, *runs: Run) -> None:
+    """Hold the answer to accepted starts back, or cut its connection, as the knobs say."""
     world = world_of(request)
     if world.knobs.slow_starts:
         await asyncio.sleep(world.knobs.slow_starts)
-    if run.script.get("lose_answer") or world.dice.falls("lost_answers", world.knobs.lost_answers):
-        world.ledger.unanswered(run.run_id)
+    is_lost = any(run.script.get("lose_answer") for run in runs)
+    if is_lost or (runs and world.dice.falls("lost_answers", world.knobs.lost_answers)):
+        for run in runs:
+            world.ledger.unanswered(run.run_id)
         raise ConnectionCut
 
 
@@ -88,7 +85,7 @@ async def list_runs(request: Request) -> Response:
         since=since.replace(" ", "+") if since else None,
         kinds=("app",),
     )
-    return page(found, request, lambda run: as_asked(run.as_summary(), world_of(request).knobs.legacy))
+    return page(found, request, lambda run: legacy.run(run.as_summary(), legacy_of(request)))
 
 
 async def get_run(request: Request) -> Response:
@@ -115,7 +112,10 @@ async def wait_for_run(request: Request) -> Response:
     finally:
         deadline.cancel()
         gone.cancel()
-    return JSONResponse({"data": shown(request, run), "timeout": not run.is_terminal})
+    answer: dict[str, Any] = {"data": shown(request, run)}
+    if not run.is_terminal or "no-timeout-flag" not in legacy_of(request):
+        answer["timeout"] = not run.is_terminal
+    return JSONResponse(answer)
 
 
 async def _gone(request: Request) -> None:
@@ -129,7 +129,7 @@ async def cancel_run(request: Request) -> Response:
     world, run = world_of(request), run_of(request)
     answer = world.knobs.cancel_answer
     status = await world.player.cancel(run) if answer == "cancelled" or run.is_terminal else answer
-    return data({"runId": run.run_id, "status": status})
+    return data(legacy.run({"runId": run.run_id, "status": status}, legacy_of(request)))
 
 
 async def refine_run(request: Request) -> Response:
@@ -146,16 +146,15 @@ async def refine_run(request: Request) -> Response:
     renewed = await world.player.refine(run, feedback)
     if world.dice.falls("lost_refinements", world.knobs.lost_answers):
         raise ConnectionCut
-    return data(
-        {
-            "runId": run.run_id,
-            "status": run.status,
-            "summary": f"Made {len(renewed)} {'output' if len(renewed) == 1 else 'outputs'} again with your feedback.",
-            "refinedNodes": [{"nodeId": output.node_id, "reason": feedback[:120]} for output in renewed],
-            "outputs": [output.as_wire() for output in renewed],
-            "errorMessage": None,
-        }
-    )
+    answer = {
+        "runId": run.run_id,
+        "status": run.status,
+        "summary": f"Made {counted(len(renewed), 'output')} again with your feedback.",
+        "refinedNodes": [{"nodeId": output.node_id, "reason": feedback[:120]} for output in renewed],
+        "outputs": [output.as_wire() for output in renewed],
+        "errorMessage": None,
+    }
+    return data(legacy.run(answer, legacy_of(request)))
 
 
 routes = [

@@ -9,7 +9,7 @@ from lamina_integration.inputs import check
 from lamina_integration.sandbox.accounts import Caller
 from lamina_integration.sandbox.catalogue import OfferedApp
 from lamina_integration.sandbox.player import OUT_OF_CREDITS
-from lamina_integration.sandbox.refusals import Refusal, problem
+from lamina_integration.sandbox.refusals import Refusal, invalid, problem
 from lamina_integration.sandbox.runs import Run
 from lamina_integration.sandbox.world import World
 
@@ -28,11 +28,7 @@ def start(
     problems = input_problems(world, offered, inputs)
     unknown = _label_problems(offered, labels or [])
     if problems or unknown:
-        message = "Invalid inputs" if problems else "Unknown output label"
-        details: list[Any] = [*problems, *unknown]
-        if "string-details" in world.knobs.legacy:
-            details = [f'"{detail["param"]}": {detail["message"]}' for detail in details]
-        raise Refusal(status=400, code="VALIDATION_ERROR", message=message, details=details)
+        raise invalid("Invalid inputs" if problems else "Unknown output label", *problems, *unknown)
     refuse_without_credits(world, caller, price(offered, labels or []))
     return world.player.start(
         caller=caller, offered=offered, inputs=inputs, labels=labels or [], webhook=webhook, kind=kind

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from lamina_integration.sandbox.api.runs import as_asked, run_of
-from lamina_integration.sandbox.gate import world_of
+from lamina_integration.sandbox.api.runs import run_of, shown
+from lamina_integration.sandbox.gate import legacy_of, world_of
 from lamina_integration.sandbox.runs import Run
 from lamina_integration.sandbox.world import World
 
@@ -26,25 +26,31 @@ async def stream_run(request: Request) -> Response:
     """Tell of a run until it ends."""
     run = run_of(request)
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_told(world_of(request), run), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(_told(request, run), media_type="text/event-stream", headers=headers)
 
 
-async def _told(world: World, run: Run) -> AsyncIterator[bytes]:
+async def _told(request: Request, run: Run) -> AsyncIterator[bytes]:
+    world = world_of(request)
     ends = world.clock.now + END_SECONDS
     told = -1
     while True:
         if run.is_terminal:
-            yield _message(LAST[run.status], as_asked(run.as_wire(), world.knobs.legacy))
+            yield _message(LAST[run.status], _payload(request, run))
             return
         if run.version != told:
             told = run.version
-            yield _message("progress", as_asked(run.as_wire(), world.knobs.legacy))
+            yield _message("progress", _payload(request, run))
         elif world.clock.now >= ends:
             yield _message("timeout", {"message": "Stream timeout after 10 minutes"})
             return
         else:
             yield _message("ping", int(time.time() * 1000))
         await _change_or(world, run, min(ends, world.clock.now + PING_SECONDS), told)
+
+
+def _payload(request: Request, run: Run) -> dict[str, Any]:
+    told = shown(request, run)
+    return {"data": told} if "wrapped-stream" in legacy_of(request) else told
 
 
 async def _change_or(world: World, run: Run, moment: float, told: int) -> None:

@@ -114,6 +114,8 @@ DATA: dict[str, Schema] = {
             shape(
                 contentItemId=TEXT,
                 overallScore={"type": "number", "minimum": 0, "maximum": 100},
+                score=SHARE,
+                label=TEXT,
                 dimensions={"type": "object", "additionalProperties": NUMBER},
                 feedback=TEXT,
             )

@@ -143,6 +143,10 @@ SHARED: dict[str, Schema] = {
         contentDescription=maybe_absent(TEXT),
         dimensions=maybe_absent(shape(width=WHOLE, height=WHOLE)),
         durationSeconds=maybe_absent(NUMBER),
+        compatibleInputTypes=maybe_absent(TEXTS),
+        canChainAs=maybe_absent(TEXTS),
+        platformsOptimized=maybe_absent(TEXTS),
+        suggestedNextSteps=maybe_absent(many(shape(description=TEXT, toolHint=or_null(TEXT)))),
     ),
     "Run": shape(
         runId=TEXT,
@@ -152,6 +156,7 @@ SHARED: dict[str, Schema] = {
         progress=shape(
             totalOutputs=WHOLE, completedOutputs=WHOLE, failedOutputs=WHOLE, percentComplete=or_null(NUMBER)
         ),
+        quality=maybe_absent(shape(score=or_null(NUMBER), threshold=NUMBER, passed=FLAG, attempts=WHOLE)),
         **TIMES,
     ),
     "RunSummary": shape(runId=TEXT, workflowId=TEXT, status=STATE, source=TEXT, **TIMES),
@@ -192,6 +197,7 @@ SHARED: dict[str, Schema] = {
         draftedInputs=maybe_absent(ANYTHING),
         askUser=maybe_absent(many(shape(name=TEXT, question=TEXT))),
         warnings=maybe_absent(many(ref("Warning"))),
+        selectedOutputs=maybe_absent(TEXTS),
         clarifications=maybe_absent(many(shape(question=TEXT))),
         reason=maybe_absent(TEXT),
     ),

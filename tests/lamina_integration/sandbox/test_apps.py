@@ -6,12 +6,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from lamina_integration import LaminaClient, LaminaNotFound
 from lamina_integration.sandbox import Sandbox, catalogue
 from lamina_integration.wire import App
 from tests.lamina_integration.sandbox.conftest import (
     CARTOONIFY,
     EVERY_KIND,
     EYEWEAR,
+    KEYS,
     MARKETING,
     MOOD_BOARD,
     PREMIUM,
@@ -75,6 +77,10 @@ def test_estimate_says_what_a_run_costs_and_whether_it_can_be_paid(lamina: Sandb
 def test_unknown_app_is_not_found(api: httpx.Client) -> None:
     answer = api.get("/v1/apps/none")
     assert (answer.status_code, answer.json()["error"]) == (404, "App not found")
+    with LaminaClient(base_url=str(api.base_url), api_key=KEYS[0]) as client:
+        for odd in ("a/b", "..", "a%2Fb", "a?b#c"):
+            with pytest.raises(LaminaNotFound, match="App not found"):
+                client.apps.get(odd)
 
 
 def write_app(folder: Path, **members: object) -> Path:

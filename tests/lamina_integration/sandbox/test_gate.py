@@ -96,6 +96,26 @@ def test_lost_answer_is_a_run_that_nobody_heard_of(lamina: Sandbox, api: httpx.C
     assert run_of(api, start["runId"])["status"] == "queued"
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "count"),
+    [
+        ("/v1/content/batch", {"items": [{"brief": "Ghibli", "appId": CARTOONIFY}] * 2 + [{"brief": "zebra"}]}, 2),
+        ("/v1/content/auto-generate", {"brief": "A cartoon, Ghibli", "document": {}, "appId": CARTOONIFY}, 1),
+    ],
+)
+def test_whatever_starts_runs_loses_answers_and_requests(
+    lamina: Sandbox, api: httpx.Client, path: str, body: dict[str, object], count: int
+) -> None:
+    lamina.set(lost_answers=1.0)
+    with pytest.raises(httpx.TransportError):
+        api.post(path, json=body)
+    assert [start["answered"] for start in lamina.ledger()["starts"]] == [False] * count
+    lamina.set(lost_answers=0.0, lost_requests=1.0)
+    with pytest.raises(httpx.TransportError):
+        api.post(path, json=body)
+    assert len(lamina.ledger()["starts"]) == count
+
+
 def test_lost_request_is_cut_before_anything_is_done(lamina: Sandbox, api: httpx.Client) -> None:
     lamina.set(lost_requests=1.0)
     with pytest.raises(httpx.RemoteProtocolError):

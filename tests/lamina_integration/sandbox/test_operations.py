@@ -53,6 +53,28 @@ def test_brief_comes_to_each_kind_of_answer(lamina: Sandbox, api: httpx.Client) 
     assert len(lamina.ledger()["starts"]) == 1
 
 
+def test_outputs_that_a_brief_names_are_those_that_are_made(lamina: Sandbox, api: httpx.Client) -> None:
+    photos = {"front_image_url": PHOTO, "back_image_url": PHOTO}
+    brief = {"brief": "The front view and the back view of a garment", "appId": PREMIUM}
+    assert posted(api, "/v1/content/plan", **brief)["selectedOutputs"] == ["Front View", "Back View"]
+    ran = posted(api, "/v1/content/create", **brief, inputs=photos)
+    assert [output["label"] for output in run_of(api, ran["runId"])["outputs"]] == ["Front View", "Back View"]
+    assert "selectedOutputs" not in posted(api, "/v1/content/plan", brief="All of it", appId=PREMIUM)
+
+
+def test_output_says_what_it_is_good_for_and_a_judged_run_how_it_was_judged(lamina: Sandbox, api: httpx.Client) -> None:
+    judged = started(api, MOOD_BOARD, inputs={"your_product_image_url": f"{lamina.url}/samples/product.jpg"})
+    plain = started(api)
+    lamina.finish()
+    run = run_of(api, judged)
+    assert run["quality"] == {"score": 0.88, "threshold": 0.75, "passed": True, "attempts": 1}
+    output = run["outputs"][0]
+    assert (output["compatibleInputTypes"], output["canChainAs"]) == (["url"], ["reference_image_url"])
+    assert output["suggestedNextSteps"] == [{"description": "Publish to a connected channel", "toolHint": None}]
+    assert output["platformsOptimized"]
+    assert "quality" not in run_of(api, plain)
+
+
 def test_plan_starts_nothing(lamina: Sandbox, api: httpx.Client) -> None:
     plan = posted(api, "/v1/content/plan", brief="anything", appId=MOOD_BOARD, inputs={"your_product_image_url": PHOTO})
     assert (plan["status"], plan["askUser"]) == ("plan", [])
@@ -354,20 +376,3 @@ def test_account_is_the_key_s_workspace(api: httpx.Client, stranger: httpx.Clien
     assert (mine["workspace"]["slug"], theirs["workspace"]["slug"]) == ("example-shop", "other-shop")
     named = {"x-workspace-id": mine["workspace"]["id"]}
     assert api.get("/v1/apps", headers=named).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("legacy", "told"),
-    [("execution-id", "executionId"), ("string-details", "details"), ("minimal-errors", "error")],
-)
-def test_old_shapes_can_be_had(lamina: Sandbox, api: httpx.Client, legacy: str, told: str) -> None:
-    lamina.set(legacy=[legacy])
-    if legacy == "execution-id":
-        answer = api.post(f"/v1/apps/{CARTOONIFY}/runs", json={"inputs": {"Style": "Ghibli"}}).json()["data"]
-        assert told in answer
-        assert "runId" not in answer
-    else:
-        body = api.post(f"/v1/apps/{CARTOONIFY}/runs", json={"inputs": {}}).json()
-        assert told in body
-        assert (isinstance(body["details"][0], str)) is (legacy == "string-details")
-        assert ("code" in body) is (legacy != "minimal-errors")
