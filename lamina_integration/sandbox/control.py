@@ -15,9 +15,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from lamina_integration.sandbox.gate import read_object, world_of
-from lamina_integration.sandbox.knobs import KnobError
+from lamina_integration.sandbox.knobs import CHOICES, KnobError
+from lamina_integration.sandbox.legacy import SWITCHES
 from lamina_integration.sandbox.refusals import invalid, not_found, problem
 from lamina_integration.sandbox.runs import Run
+
+MOST_CREDITS = 10**9
 
 
 async def healthz(request: Request) -> Response:
@@ -68,9 +71,9 @@ async def ledger(request: Request) -> Response:
 
 
 async def reset(request: Request) -> Response:
-    """Begin anew."""
+    """Begin anew, with the keys of the start: the answer says which are let in from now on."""
     await world_of(request).reset()
-    return JSONResponse({"status": "ok"})
+    return JSONResponse({"status": "ok", "keys": world_of(request).accounts.keys})
 
 
 async def keys(request: Request) -> Response:
@@ -86,6 +89,27 @@ async def keys(request: Request) -> Response:
         for key in body.get("revoke", []):
             world.lock_out(str(key))
     return JSONResponse({"keys": world.accounts.keys})
+
+
+async def credits(request: Request) -> Response:
+    """Return what the workspaces have; a POST of `{"add": 500, "workspace": "example-shop"}` gives some more."""
+    world = world_of(request)
+    if request.method == "POST":
+        body = await read_object(request)
+        first = next(iter(world.accounts.workspaces))
+        added, slug = body.get("add"), body.get("workspace", first)
+        if isinstance(added, bool) or not isinstance(added, (int, float)) or not 0 < added < MOST_CREDITS:
+            raise invalid("Invalid credits", problem("add", "invalid_type", "add must be how many credits more."))
+        if not isinstance(slug, str) or slug not in world.accounts.workspaces:
+            raise not_found("Workspace")
+        world.top_up(slug, added)
+    return JSONResponse(world.as_ledger(0)["credits"])
+
+
+async def choices(request: Request) -> Response:
+    """Return the words that knobs with fixed words take, with a line on those that need one."""
+    lines = {"legacy": SWITCHES}
+    return JSONResponse({name: {word: lines.get(name, {}).get(word, "") for word in CHOICES[name]} for name in CHOICES})
 
 
 async def rotate(request: Request) -> Response:
@@ -142,6 +166,8 @@ async def _object_or_nothing(request: Request) -> dict[str, Any]:
 routes = [
     Route("/_sandbox/healthz", healthz, methods=["GET"]),
     Route("/_sandbox/knobs", knobs, methods=["GET", "PATCH"]),
+    Route("/_sandbox/choices", choices, methods=["GET"]),
+    Route("/_sandbox/credits", credits, methods=["GET", "POST"]),
     Route("/_sandbox/clock", clock, methods=["GET", "POST"]),
     Route("/_sandbox/settle", settle, methods=["POST"]),
     Route("/_sandbox/apps", apps, methods=["GET"]),

@@ -40,15 +40,19 @@ class Courier:
         payload = {"data": run.as_wire()}
         held = knobs.webhook_reorder_seconds if dice.falls("webhook_reordered", knobs.webhook_reordered) else 0.0
         for _ in range(1 + knobs.webhook_duplicates):
-            self._world.clock.spawn(self._deliver(run, payload, held=held))
+            self._owe(run, payload, held=held)
         if dice.falls("webhook_unknown", knobs.webhook_unknown):
             stranger = payload["data"] | {"runId": str(uuid.uuid4())}
-            self._world.clock.spawn(self._deliver(run, {"data": stranger}, held=0.0, kind="unknown"))
+            self._owe(run, {"data": stranger}, kind="unknown")
 
     def redeliver(self, run: Run) -> None:
         """Send a run's present state again, whatever the knobs say."""
         if run.webhook:
-            self._world.clock.spawn(self._deliver(run, {"data": run.as_wire()}, held=0.0, kind="again"))
+            self._owe(run, {"data": run.as_wire()}, kind="again")
+
+    def resume(self, run: Run, owed: dict[str, Any]) -> None:
+        """Go on with a delivery that a restart interrupted, at once: it has waited."""
+        self._world.clock.spawn(self._deliver(run, owed, held=0.0))
 
     def prepared(self, run: Run, payload: dict[str, Any], *, kind: str = "genuine") -> tuple[dict[str, str], bytes]:
         """Return the headers and the body of a delivery signed now, with the fault a kind names."""
@@ -76,38 +80,24 @@ class Courier:
         if self._client:
             await self._client.aclose()
 
-    def resume(self, run: Run, owed: dict[str, Any]) -> None:
-        """Go on after a restart with a delivery that was on its way, or waited for its next try."""
-        if not owed["isOver"]:
-            self._world.clock.spawn(
-                self._deliver(
-                    run, owed["payload"], held=0.0, kind=owed["kind"], tried=owed["tried"], identity=owed["identity"]
-                )
-            )
+    def _owe(self, run: Run, payload: dict[str, Any], *, held: float = 0.0, kind: str = "genuine") -> None:
+        """Begin a delivery, and write down that it is owed until it has arrived or has been given up."""
+        owed = {"identity": str(uuid.uuid4()), "runId": run.run_id, "payload": payload, "kind": kind, "tried": 0}
+        self._world.keep("owed", str(owed["identity"]), owed)
+        self._world.clock.spawn(self._deliver(run, owed, held=held))
 
-    async def _deliver(
-        self,
-        run: Run,
-        payload: dict[str, Any],
-        *,
-        held: float,
-        kind: str = "genuine",
-        tried: int = 0,
-        identity: str | None = None,
-    ) -> None:
-        clock, identity = self._world.clock, identity or str(uuid.uuid4())
-        owed = {"identity": identity, "runId": run.run_id, "payload": payload, "kind": kind}
-        pauses = self._world.knobs.webhook_retry_seconds
-        self._world.keep("owed", identity, owed | {"tried": tried, "isOver": False})
+    async def _deliver(self, run: Run, owed: dict[str, Any], *, held: float) -> None:
+        clock, identity = self._world.clock, owed["identity"]
         if held:
             await clock.until(clock.now + held)
-        for attempt in range(tried + 1, len(pauses) + 2):
-            is_over = await self._attempt(run, payload, attempt=attempt, kind=self._fault() or kind)
-            is_over = is_over or attempt > len(pauses)
-            self._world.keep("owed", identity, owed | {"tried": attempt, "isOver": is_over})
-            if is_over:
-                return
-            await clock.until(clock.now + pauses[attempt - 1] * self._world.knobs.webhook_pace)
+        pauses = self._world.knobs.webhook_retry_seconds
+        for attempt in range(owed["tried"] + 1, len(pauses) + 2):
+            if await self._attempt(run, owed["payload"], attempt=attempt, kind=self._fault() or owed["kind"]):
+                break
+            if attempt <= len(pauses):
+                self._world.keep("owed", identity, owed | {"tried": attempt})
+                await clock.until(clock.now + pauses[attempt - 1] * self._world.knobs.webhook_pace)
+        self._world.drop("owed", identity)
 
     def _fault(self) -> str | None:
         """Return what is wrong with the next try, if anything."""

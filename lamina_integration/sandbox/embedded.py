@@ -107,6 +107,11 @@ class Sandbox:
         """End a run as cancelled, as if from Lamina's side."""
         self._do(self._world.player.cancel(self._run(run_id)))
 
+    def top_up(self, credits: float, *, workspace: str | None = None) -> None:
+        """Give a workspace further credits: the first one, if none is named."""
+        slug = workspace or next(iter(self._world.accounts.workspaces))
+        self._do(_later(lambda: self._world.top_up(slug, credits)))
+
     def redeliver(self, run_id: str) -> None:
         """Send a run's state to its callback again."""
         self._do(_later(lambda: self._world.courier.redeliver(self._run(run_id))))

@@ -52,6 +52,10 @@ class Keeper:
         for (body,) in rows:
             yield json.loads(body.replace(BASE, self._base_url))
 
+    def drop(self, kind: str, identity: str) -> None:
+        """Forget one record."""
+        self._database.execute("DELETE FROM records WHERE kind = ? AND identity = ?", (kind, identity))
+
     def forget(self) -> None:
         """Forget every record."""
         self._database.execute("DELETE FROM records")

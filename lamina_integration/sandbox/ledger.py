@@ -21,6 +21,7 @@ class Ledger:
         self.fetches: list[dict[str, Any]] = []
         self.charges: list[dict[str, Any]] = []
         self.refinements: list[dict[str, Any]] = []
+        self.topups: list[dict[str, Any]] = []
         self._counts: Counter[tuple[str, str, int]] = Counter()
         self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT)
 
@@ -49,6 +50,7 @@ class Ledger:
             "upload": self.uploads,
             "charge": self.charges,
             "refinement": self.refinements,
+            "topup": self.topups,
         }[kind]
 
     def count_request(self, *, method: str, path: str, route: str, status: int, key: str | None, time: str) -> None:
@@ -74,6 +76,7 @@ class Ledger:
             "fetches": latest(self.fetches, last),
             "charges": latest(self.charges, last),
             "refinements": latest(self.refinements, last),
+            "topups": latest(self.topups, last),
         }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import shutil
 import tempfile
 import time
@@ -18,7 +20,7 @@ from lamina_integration.sandbox.catalogue import OfferedApp
 from lamina_integration.sandbox.clock import Clock
 from lamina_integration.sandbox.courier import Courier
 from lamina_integration.sandbox.keeping import Keeper
-from lamina_integration.sandbox.knobs import Dice
+from lamina_integration.sandbox.knobs import Dice, KnobError
 from lamina_integration.sandbox.ledger import Ledger, latest
 from lamina_integration.sandbox.limits import Windows
 from lamina_integration.sandbox.media.make import sample
@@ -28,6 +30,8 @@ from lamina_integration.sandbox.settings import Settings
 from lamina_integration.sandbox.signing import Keys
 from lamina_integration.sandbox.studio import PLAIN, Studio
 from lamina_integration.sandbox.times import iso
+
+logger = logging.getLogger("lamina.sandbox")
 
 
 class World:
@@ -71,12 +75,25 @@ class World:
         if (knobs.limit, knobs.window) != (self.knobs.limit, self.knobs.window):
             self.windows.forget()
         self.knobs = knobs
+        was, now = self.settings.knobs.as_dict(), knobs.as_dict()
+        turned = [name for name in now if now[name] != was[name] and name != "down"]
+        record = {"from": {name: was[name] for name in turned}, "to": {name: now[name] for name in turned}}
+        self.keep("knobs", "turned", record)
+
+    def _turn_again(self, record: dict[str, Any]) -> None:
+        """Turn the knobs that were turned before a restart, but those the stand-in is now started with another way."""
+        started_with = json.loads(json.dumps(self.settings.knobs.as_dict()))
+        kept = {name: to for name, to in record["to"].items() if started_with.get(name) == record["from"][name]}
+        try:
+            self.turn(kept)
+        except KnobError as error:
+            logger.warning("The knobs of the last time are left as they were: %s", error)
 
     async def _play_dead(self, seconds: float) -> None:
         self.down_until = time.monotonic() + seconds
 
     async def reset(self) -> None:
-        """Forget every run, upload, request and turned knob; the signing keys stay."""
+        """Forget every run, upload, post, request, turned knob and key that was let in since; signing keys stay."""
         await self.clock.stop()
         self.knobs = self.settings.knobs
         self.clock = Clock(speed=self.knobs.speed, manual=self.knobs.manual)
@@ -130,6 +147,17 @@ class World:
             "charge", {"runId": run.run_id, "workspace": workspace.slug, "credits": credits, "time": iso()}
         )
 
+    def post(self, workspace: str, post: dict[str, Any]) -> None:
+        """Remember what was published, also after a restart."""
+        self.posts.setdefault(workspace, []).insert(0, post)
+        self.keep("post", post["id"], {"workspace": workspace, "post": post})
+
+    def top_up(self, slug: str, credits: float) -> None:
+        """Give a workspace further credits; raises KeyError for one that is not there."""
+        workspace = self.accounts.workspaces[slug]
+        workspace.earned = round(workspace.earned + credits, 2)
+        self.ledger.note("topup", {"workspace": slug, "credits": credits, "time": iso()})
+
     def let_in(self, key: str) -> None:
         """Let a further key in, also after a restart; raises ValueError for what is no key."""
         self.accounts.add(key)
@@ -140,11 +168,6 @@ class World:
         if caller := self.accounts.find(key):
             self.accounts.revoke(key)
             self.keep("key", key, {"key": f"{key}={caller.workspace.slug}", "revoked": True})
-
-    def post(self, workspace: str, post: dict[str, Any]) -> None:
-        """Remember what was published, also after a restart."""
-        self.posts.setdefault(workspace, []).insert(0, post)
-        self.keep("post", post["id"], {"workspace": workspace, "post": post})
 
     def find_offered(self, run: Run) -> OfferedApp | None:
         """Return what a run is a run of: an app, or a model played as one."""
@@ -160,20 +183,30 @@ class World:
         if self._keeper:
             self._keeper.write(kind, identity, record)
 
+    def drop(self, kind: str, identity: str) -> None:
+        """Write down no longer what has come to its end."""
+        if self._keeper:
+            self._keeper.drop(kind, identity)
+
     def resume(self) -> None:
-        """Take up what was written down; runs that had not ended go on from where they stood."""
+        """Take up what was written down; runs and deliveries that had not ended go on from where they stood."""
         if self._keeper is None:
             return
+        for record in list(self._keeper.read("knobs")):
+            self._turn_again(record)
         for record in self._keeper.read("key"):
             self.accounts.add(record["key"])  # its workspace has runs, whether or not the key still opens it
             if record["revoked"]:
                 self.accounts.revoke(record["key"].partition("=")[0])
         for record in self._keeper.read("asset"):
             self.assets.restore(record)
-        for name in ("start", "delivery", "upload", "charge", "refinement"):
-            self.ledger.restore(name, self._keeper.read(name))
         for record in self._keeper.read("post"):
             self.posts.setdefault(record["workspace"], []).insert(0, record["post"])
+        for name in ("start", "delivery", "upload", "charge", "refinement", "topup"):
+            self.ledger.restore(name, self._keeper.read(name))
+        for topup in self.ledger.topups:
+            if workspace := self.accounts.workspaces.get(topup["workspace"]):
+                workspace.earned = round(workspace.earned + topup["credits"], 2)
         for record in self._keeper.read("run"):
             run = restored(record)
             workspace = self.accounts.workspaces.get(run.workspace)
@@ -183,9 +216,9 @@ class World:
             self.runs.add(run)
             if not run.is_terminal:
                 self.player.play(run)
-        for record in self._keeper.read("owed"):
-            if receiver := self.runs.find(record["runId"]):
-                self.courier.resume(receiver, record)
+        for record in list(self._keeper.read("owed")):
+            if owing := self.runs.find(record["runId"]):
+                self.courier.resume(owing, record)
 
     def as_ledger(self, last: int | None = None) -> dict[str, Any]:
         """Return the ledger with how every run (or the last so many) and every workspace's credits stand."""

@@ -68,8 +68,42 @@ def test_keys_that_came_and_went_while_it_ran_survive_a_restart(tmp_path: Path) 
             assert run_of(late, run_id)["status"] == "queued"
         lost = httpx.get(f"{lamina.url}/v1/apps", headers={"x-api-key": "lma_lost"})
         assert lost.json()["code"] == "AUTH_INVALID_KEY"
-        lamina.reset()
+        reset = httpx.post(f"{lamina.url}/_sandbox/reset").json()
+        assert reset == {"status": "ok", "keys": ["lma_first", "lma_lost"]}
         assert httpx.get(f"{lamina.url}/_sandbox/keys").json() == {"keys": ["lma_first", "lma_lost"]}
+
+
+def test_knobs_turned_while_it_ran_survive_a_restart_unless_it_is_started_otherwise(tmp_path: Path) -> None:
+    with Sandbox(data=tmp_path, speed=2) as lamina:
+        lamina.set(speed=50, legacy=["plain-429"], partial_runs="completed", limit=7)
+        lamina.set(limit=100)
+    with Sandbox(data=tmp_path, speed=2) as lamina:
+        knobs = httpx.get(f"{lamina.url}/_sandbox/knobs").json()
+        assert (knobs["speed"], knobs["legacy"], knobs["limit"]) == (50, ["plain-429"], 100)
+        assert httpx.get(f"{lamina.url}/_sandbox/clock").json()["speed"] == 50
+    with Sandbox(data=tmp_path, speed=3) as lamina:
+        knobs = httpx.get(f"{lamina.url}/_sandbox/knobs").json()
+        assert (knobs["speed"], knobs["partial_runs"]) == (3, "completed")
+        lamina.reset()
+    with Sandbox(data=tmp_path) as lamina:
+        assert httpx.get(f"{lamina.url}/_sandbox/knobs").json()["partial_runs"] == "failed"
+
+
+def test_credits_that_were_added_survive_a_restart(tmp_path: Path) -> None:
+    with Sandbox(data=tmp_path, credits=5, manual=True, plain_media=True) as lamina, client_of(lamina) as api:
+        assert (
+            httpx.post(f"{lamina.url}/_sandbox/credits", json={"add": 10.5}).json()["example-shop"]["balance"] == 15.5
+        )
+        run_id = started(api)
+        lamina.finish()
+        assert run_of(api, run_id)["status"] == "completed"
+    with Sandbox(data=tmp_path, credits=5, manual=True) as lamina, client_of(lamina) as api:
+        assert api.get("/v1/account/usage").json()["data"]["credits"] == {
+            "balance": 8.5, "totalEarned": 15.5, "totalSpent": 7.0,
+        }  # fmt: skip
+        for body in ({}, {"add": -1}, {"add": "many"}, {"add": True}):
+            assert httpx.post(f"{lamina.url}/_sandbox/credits", json=body).status_code == 400
+        assert httpx.post(f"{lamina.url}/_sandbox/credits", json={"add": 1, "workspace": "none"}).status_code == 404
 
 
 def test_reset_forgets_what_was_kept(tmp_path: Path) -> None:
