@@ -78,6 +78,35 @@ def test_knob_that_does_not_fit_says_why(browser: Browser, lamina: Sandbox) -> N
     assert httpx.get(f"{lamina.url}/_sandbox/knobs").json()["latency"] == 0.2
 
 
+def test_knobs_with_fixed_words_offer_them(browser: Browser, lamina: Sandbox) -> None:
+    started(lamina)
+    page = opened(browser, lamina)
+    for name, chosen in (("partial runs", "completed"), ("legacy", ["plain-429", "status-422"])):
+        with page.expect_response("**/_sandbox/knobs"):
+            page.get_by_label(name, exact=True).select_option(chosen)
+    knobs = httpx.get(f"{lamina.url}/_sandbox/knobs").json()
+    assert (knobs["partial_runs"], knobs["legacy"]) == ("completed", ["plain-429", "status-422"])
+    offered = page.locator("[name=legacy] option[value=plain-429]")
+    assert offered.get_attribute("title") == "a refusal for the rate is plain text"
+
+
+def test_person_adds_credits(browser: Browser, lamina: Sandbox) -> None:
+    started(lamina)
+    page = opened(browser, lamina)
+    page.get_by_role("button", name="Add 1000 credits to example-shop").click()
+    expect(page.locator("#workspaces")).to_contain_text("example-shop: 6000 credits")
+
+
+def test_status_keeps_its_place_beside_four_buttons(browser: Browser, lamina: Sandbox) -> None:
+    started(lamina, webhook=f"{lamina.url}/healthz")
+    page = opened(browser, lamina)
+    assert page.locator("#runs tbody tr button").count() == 4
+    status = page.locator("#runs tbody td").nth(2).bounding_box()
+    assert status is not None
+    assert status["width"] >= 9 * 16
+    assert status["height"] < 60, "its one word is on one line"
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 1280])
 def test_page_is_for_everybody(browser: Browser, lamina: Sandbox, width: int, scheme: str) -> None:

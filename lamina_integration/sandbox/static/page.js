@@ -3,6 +3,7 @@
 
 const ENDED = new Set(["completed", "failed", "cancelled"]);
 const SHOWN = 100;
+let choices = {};
 
 async function ask(path, options) {
   const answer = await fetch(path, options);
@@ -77,6 +78,38 @@ function drawDelivery(row, delivery) {
   for (const name of ["status", "kind", "attempt", "answer", "url"]) cell(row, delivery[name] ?? "–");
 }
 
+// A knob with fixed words: one of them, or any number.
+function choice(name, value) {
+  const isMany = Array.isArray(value);
+  const made = Object.assign(document.createElement("select"), { name, multiple: isMany, size: isMany ? 4 : 0 });
+  made.setAttribute("aria-label", name.replaceAll("_", " "));  // or its words would be part of its name
+  if (isMany) made.title = "Any number of them: hold Ctrl or Cmd";
+  made.append(...Object.entries(choices[name]).map(([word, line]) => Object.assign(document.createElement("option"), {
+    value: word, textContent: word || "none", title: line, selected: isMany ? value.includes(word) : value === word })));
+  return made;
+}
+
+function drawWorkspaces(credits) {
+  const list = document.querySelector("#workspaces");
+  for (const [slug, each] of Object.entries(credits)) {
+    let item = [...list.children].find((one) => one.dataset.slug === slug);
+    if (!item) {
+      item = document.createElement("li");
+      item.dataset.slug = slug;
+      const more = Object.assign(document.createElement("button"), { type: "button", textContent: "Add 1000 credits" });
+      more.setAttribute("aria-label", `Add 1000 credits to ${slug}`);
+      more.addEventListener("click", async () => {
+        await post("/_sandbox/credits", JSON.stringify({ workspace: slug, add: 1000 }));
+        await draw();
+      });
+      item.append(document.createElement("span"), more);
+      list.append(item);
+    }
+    item.firstElementChild.textContent = `${slug}: ${each.balance} credits, ${each.spent} spent`;
+  }
+  for (const item of [...list.children]) if (!(item.dataset.slug in credits)) item.remove();
+}
+
 function drawKnobs(knobs) {
   const form = document.querySelector("#knobs");
   const text = JSON.stringify(knobs);
@@ -85,9 +118,10 @@ function drawKnobs(knobs) {
   form.replaceChildren(...Object.entries(knobs).map(([name, value]) => {
     const label = Object.assign(document.createElement("label"), { textContent: name.replaceAll("_", " ") });
     const isFlag = typeof value === "boolean";
-    const input = Object.assign(document.createElement("input"), { type: isFlag ? "checkbox" : "text", name });
+    const input = choices[name] ? choice(name, value) :
+      Object.assign(document.createElement("input"), { type: isFlag ? "checkbox" : "text", name });
     if (isFlag) input.checked = value;
-    else input.value = typeof value === "string" ? value : JSON.stringify(value);
+    else if (!choices[name]) input.value = typeof value === "string" ? value : JSON.stringify(value);
     input.addEventListener("change", () => turn(input, typeof value === "string"));
     label.append(input);
     return label;
@@ -96,8 +130,9 @@ function drawKnobs(knobs) {
 
 async function turn(input, isText) {
   let value = input.type === "checkbox" ? input.checked : input.value;
+  if (input.multiple) value = [...input.selectedOptions].map((option) => option.value);
   try {
-    if (input.type !== "checkbox" && !isText) value = JSON.parse(input.value);
+    if (input.type !== "checkbox" && !input.multiple && !isText) value = JSON.parse(input.value);
   } catch {
     value = input.value;
   }
@@ -117,6 +152,7 @@ function counted(number, name) {
 
 async function draw() {
   try {
+    if (!Object.keys(choices).length) choices = await ask("/_sandbox/choices");
     const paths = [`ledger?last=${SHOWN}`, "knobs", "apps"];
     const [ledger, knobs, offered] = await Promise.all(paths.map((path) => ask(`/_sandbox/${path}`)));
     const credits = Object.entries(ledger.credits).map(([slug, each]) => `${slug}: ${each.balance} credits`).join(", ");
@@ -129,6 +165,7 @@ async function draw() {
       apps.replaceChildren(...offered.map((app) =>
         Object.assign(document.createElement("li"), { textContent: `${app.name} (${app.appId})` })));
     }
+    drawWorkspaces(ledger.credits);
     drawKnobs(knobs);
   } catch {
     say("The stand-in does not answer.");
