@@ -18,15 +18,28 @@ from tests.lamina_integration.sandbox.conftest import (
     MOOD_BOARD,
     PREMIUM,
     TRY_ON,
+    run_of,
+    started,
 )
 
 SWIFT = "de5cca6b-73aa-4e27-a714-3339024db15d"
 FULL_SET = "173692dd-0258-41bd-8a56-2cf9bbe89910"
+SELFIE = "e0124407-d57a-4f76-ac5a-be0041e55a24"
 
 
 def test_recipe_guide_s_apps_are_there(api: httpx.Client) -> None:
     listed = {item["appId"] for item in api.get("/v1/apps").json()["data"]}
     assert {MOOD_BOARD, PREMIUM, SWIFT, TRY_ON, EYEWEAR, MARKETING, FULL_SET, CARTOONIFY, EVERY_KIND} <= listed
+
+
+def test_selfie_is_offered_with_the_parameters_that_are_known_of_it(lamina: Sandbox, api: httpx.Client) -> None:
+    app = App.from_detail(api.get(f"/v1/apps/{SELFIE}").json()["data"])
+    assert [parameter.key for parameter in app.parameters] == [
+        "your_photo_image_url", "celebrity_text", "ai_designer_aspect_ratio",
+    ]  # fmt: skip
+    inputs = {"your_photo_image_url": f"{lamina.url}/samples/portrait.jpg", "celebrity_text": "Ada Lovelace"}
+    lamina.complete(run_id := started(api, SELFIE, inputs=inputs))
+    assert run_of(api, run_id)["outputs"][0]["status"] == "completed"
 
 
 def test_search_and_limit_narrow_the_list(api: httpx.Client) -> None:
