@@ -1,6 +1,7 @@
 """Older shapes behind switches: what each changes, and that the client reads it all the same."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,6 +22,7 @@ from lamina_integration.sandbox.knobs import KnobError, Knobs
 from lamina_integration.sandbox.legacy import SWITCHES
 from lamina_integration.webhooks import verify
 from tests.lamina_integration.sandbox.conftest import CARTOONIFY, KEYS, PREMIUM, Callback, run_of
+from tests.lamina_integration.test_readme import README
 
 INPUTS = {"Style": "Ghibli"}
 BRIEF = "A cartoon portrait in the Ghibli style"
@@ -320,6 +322,7 @@ def test_word_nobody_knows_is_refused_with_those_there_are(lamina: Sandbox) -> N
 
 def test_words_are_told_with_a_line_each_where_people_look() -> None:
     said = _parser().format_help()
+    assert SWITCHES.items() <= set(re.findall(r"^\| `([a-z0-9-]+)` \| (.+) \|$", README, re.MULTILINE))
     for word, line in SWITCHES.items():
         assert f"{word} " in said
         assert line in said
