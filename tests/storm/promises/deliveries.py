@@ -13,6 +13,9 @@ from tests.storm.post import Letter, post_all
 from tests.storm.processes import wait_until
 from tests.storm.trial import Trial
 
+# Deliveries a second while the web is killed under them.
+PACE = 100
+
 
 def repeat_and_lie(trial: Trial) -> None:
     """Three of each delivery in any order, and among them corrupt, stale and foreign ones."""
@@ -107,7 +110,8 @@ def kill_web_while_they_come(trial: Trial) -> None:
     killer = threading.Thread(target=kill, name="killer")
     killer.start()
     began = time.monotonic()
-    sent = post_all(stage.web_url, letters, threads=8, patience=60)
+    # At a steady rate: sent as fast as they are taken, a short storm's were through before the first kill.
+    sent = post_all(stage.web_url, letters, threads=8, a_second=PACE, patience=60)
     seconds = time.monotonic() - began
     over.set()
     killer.join()
