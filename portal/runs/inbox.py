@@ -5,6 +5,7 @@ waits for our answer. Contract: Lamina's webhook headers and signature, which ar
 """
 
 import logging
+import time
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -50,6 +51,8 @@ KEYS_WANTED_SECONDS = 600
 KEYS_NUDGED = "signing-keys-nudged"
 KEYS = "signing-keys"
 KEYS_CACHE_SECONDS = 30
+# Other processes believe a key that Lamina has withdrawn so much longer; a new one they find at once.
+KEYS_HELD_SECONDS = 2.0
 
 STORE = """
 insert into runs_delivery
@@ -62,6 +65,17 @@ returning
   (select reference from runs_run where id = (select run_id from runs_attempt where token = %s)),
   (select request_id from runs_run where id = (select run_id from runs_attempt where token = %s))
 """
+
+
+@dataclass(slots=True)
+class Held:
+    """The keys as a process holds them for a moment, because hundreds of deliveries may come in it."""
+
+    keys: Sequence[SigningKey] = ()
+    until: float = 0.0
+
+
+_held = Held()
 
 
 @dataclass(slots=True)
@@ -97,7 +111,7 @@ def receive(*, token: str, headers: Mapping[str, str], body: bytes) -> tuple[Ans
         return _refused(Answer.MALFORMED, Reason.HEADERS)
     verdict = Verdict.ACCEPTED
     try:
-        verified = verify(headers=headers, body=body, keys=known_keys())
+        verified = _verified(headers, body)
     except DeliveryStale as error:
         verified, verdict = error.verified, Verdict.STALE
     except DeliveryUnsigned:
@@ -137,6 +151,23 @@ def _store(token: str, verified: VerifiedDelivery, verdict: Verdict, body: bytes
         cursor.execute(STORE, (*values, token, token, token))
         row = cursor.fetchone()
     return Stored(*row) if row else None
+
+
+def _verified(headers: Mapping[str, str], body: bytes) -> VerifiedDelivery:
+    """Return what a delivery says, like `verify`, by the keys this process has just used, or else by those all know."""
+    if time.monotonic() < _held.until:
+        try:
+            return verify(headers=headers, body=body, keys=_held.keys)
+        except DeliveryUnsigned:
+            pass  # or signed with a key that has been fetched meanwhile
+    _held.keys, _held.until = known_keys(), time.monotonic() + KEYS_HELD_SECONDS
+    return verify(headers=headers, body=body, keys=_held.keys)
+
+
+def forget_keys() -> None:
+    """Have the keys read again from the database: they were fetched, or are not to be believed any more."""
+    _held.until = 0.0
+    cache.delete(KEYS)
 
 
 def known_keys() -> list[SigningKey]:
@@ -184,7 +215,7 @@ def refresh_keys() -> bool:
     for key in keys[:MOST_KEYS]:
         rows.SigningKey.objects.update_or_create(x=key.x, defaults={"kid": key.kid[:100], "fetched_at": now})
     rows.SigningKey.objects.filter(fetched_at__lt=now - timedelta(days=1)).delete()
-    cache.delete(KEYS)
+    forget_keys()
     return True
 
 

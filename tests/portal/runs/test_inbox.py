@@ -42,7 +42,7 @@ def key(db: None) -> Ed25519PrivateKey:
     private = Ed25519PrivateKey.generate()
     hour_ago = timezone.now() - timezone.timedelta(hours=1)
     models.SigningKey.objects.create(x=jwk_x(private), kid="one", fetched_at=hour_ago)
-    cache.delete("signing-keys")
+    inbox.forget_keys()
     return private
 
 
@@ -435,7 +435,8 @@ def test_keys_that_rotate_lose_no_delivery(
     run: Run, lamina: Sandbox, settings: Any, client: Client, keep_old: bool
 ) -> None:
     """What is signed with a new key is asked to come again, and then is known."""
-    cache.delete_many(["signing-keys-asked", "signing-keys"])
+    cache.delete("signing-keys-asked")
+    inbox.forget_keys()
     inbox.refresh_keys()
     lamina.set(manual=True)
     send(run.pk)
