@@ -97,8 +97,8 @@ def as_user() -> Callable[[User], Client]:
 
 @pytest.fixture(scope="session")
 def lamina_server() -> Iterator[Sandbox]:
-    """The stand-in, started once; tests use `lamina`."""
-    with Sandbox(speed=1000, limit=0, apps=[Path(__file__).parent / "apps"]) as server:
+    """The stand-in, started once; tests use `lamina`. Its media are plain: to draw them is most of a test's cost."""
+    with Sandbox(speed=1000, limit=0, plain_media=True, apps=[Path(__file__).parent / "apps"]) as server:
         yield server
 
 

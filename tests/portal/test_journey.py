@@ -36,6 +36,13 @@ VIDEO = "ec9b3525-4b72-4083-a6cb-00371672e128"
 
 
 @pytest.fixture
+def lamina(lamina: Sandbox) -> Sandbox:
+    """Lamina, making what it is asked for and not the same small file for all."""
+    lamina.set(plain_media=False)
+    return lamina
+
+
+@pytest.fixture
 def visitor(as_user: Callable[[User], Client], creator: User) -> Client:
     """The creator's browser."""
     return as_user(creator)
