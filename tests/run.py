@@ -1,20 +1,25 @@
 """`make test`: the whole suite with what every machine has, then again with what this one has besides.
 
-First SQLite and the embedded Valkey, with the browser tests where there is a Chromium; then the
-same without the browser tests on Postgres and Redis, where both can be reached, and the short storms
-where there is a redis-server to start besides. TEST_DATABASE_URL and TEST_REDIS_URL say where (default:
-this machine's usual ports). With REQUIRE_SERVICES=1, as in CI, whatever is missing is a failure and not
-a shorter run.
+First SQLite and the embedded Valkey; then on Postgres and Redis, where both can be reached, whatever
+they make a difference to. The browser tests run beside these where there is a Chromium, and the short
+storms after them where there is a redis-server to start. TEST_DATABASE_URL and TEST_REDIS_URL
+say where (default: this machine's usual ports). With REQUIRE_SERVICES=1, as in CI, whatever is missing
+is a failure and not a shorter run.
 
 pytest's own summary is the last thing printed.
 """
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import psycopg
 import redis
@@ -24,9 +29,21 @@ DATABASE_URL = "postgres://postgres@127.0.0.1:5432/postgres"
 REDIS_URL = "redis://127.0.0.1:6379/10"
 BROWSERS = ("chromium", "chromium-browser")
 NO_TESTS_SELECTED = 5
-PYTEST = (sys.executable, "-m", "pytest", "-n", "2")
-# The browser journeys share one demo and turn its stand-in's knobs, the storms share one stage: one after the other.
+PYTEST = (sys.executable, "-m", "pytest")
+SIDE_BY_SIDE = ("-n", "2")
+# The browser journeys share one demo and turn its stand-in's knobs; what judges times wants the machine to itself.
 ONE_BY_ONE = ("-n", "0")
+# What brings its own database and broker, or knows neither: the second time would show nothing new.
+SAME_ON_POSTGRES = ("tests/bench", "tests/lamina_integration/sandbox", "tests/portal/demo", "tests/test_house.py")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass:
+    """One run of pytest: what it is called, what it runs, and where."""
+
+    name: str
+    options: tuple[str, ...]
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 def main(arguments: list[str]) -> int:
@@ -49,36 +66,91 @@ def main(arguments: list[str]) -> int:
 
     for name, reason in missing.items():
         tell(f"Left out: {name} is {reason}.")
-    tell("On SQLite and the embedded Valkey:")
-    status = pytest(("-m", "not browser and not storm"), arguments, settings={})
-    if status not in (0, NO_TESTS_SELECTED):
-        return status
-    if browser:
-        # In a process of their own: a browser keeps an event loop running that other tests cannot share.
-        tell("Through a browser:")
-        status = pytest((*ONE_BY_ONE, "-m", "browser"), arguments, settings={})
-        if status not in (0, NO_TESTS_SELECTED):
-            return status
-    if {"Postgres", "Redis"} & missing.keys():
-        return 0
-    tell("On Postgres and Redis:")
+    has_services = not {"Postgres", "Redis"} & missing.keys()
     services = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
-    status = pytest(("-m", "not browser and not storm"), arguments, settings=services)
-    # A choice of browser tests only has nothing to repeat.
-    if status not in (0, NO_TESTS_SELECTED):
+    suite = ("-m", "not browser and not storm")
+    ignored = [f"--ignore={path}" for path in SAME_ON_POSTGRES]
+    passes = [Pass(name="On SQLite and the embedded Valkey", options=(*SIDE_BY_SIDE, *suite))]
+    if has_services:
+        passes.append(Pass(name="On Postgres and Redis", options=(*SIDE_BY_SIDE, *suite, *ignored), settings=services))
+    # In a process of their own: a browser keeps an event loop running that other tests cannot share.
+    browsing = Pass(name="Through a browser", options=(*ONE_BY_ONE, "-m", "browser"))
+    with contextlib.ExitStack() as beside:
+        started = beside.enter_context(Aside(browsing, arguments)) if browser else None
+        for each in passes:
+            if status := run(each, arguments):
+                return status
+        if started and (status := started.status()):
+            return status
+    if not has_services or "redis-server" in missing:
+        return 0
+    storming = {"TEST_DATABASE_URL": database_url}
+    storms = [
+        # One at a time, for they are few and of different length.
+        Pass(
+            name="Short storms, on a Redis of their own",
+            options=(*SIDE_BY_SIDE, "--maxschedchunk=1", "-m", "storm and not alone"),
+            settings=storming,
+        ),
+        Pass(name="Short storms that judge times", options=(*ONE_BY_ONE, "-m", "storm and alone"), settings=storming),
+    ]
+    return next((status for each in storms if (status := run(each, arguments))), 0)
+
+
+def run(each: Pass, arguments: list[str]) -> int:
+    """Run pytest; return its status, 0 also where the arguments choose nothing of this pass."""
+    tell(f"{each.name}:")
+    return passed(subprocess.run(command(each, arguments), env=environment(each), check=False).returncode)
+
+
+class Aside:
+    """A pass that runs beside others, and is printed when they are done."""
+
+    def __init__(self, each: Pass, arguments: list[str]) -> None:
+        self._pass, self._arguments = each, arguments
+
+    def __enter__(self) -> Self:
+        tell(f"{self._pass.name}: begun, and told of later.")
+        self._printed = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            command(self._pass, self._arguments),
+            env=environment(self._pass),
+            stdout=self._printed,
+            stderr=subprocess.STDOUT,
+        )
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._process.poll() is None:
+            # As Ctrl-C does: the demo that it has started ends with it.
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait()
+        self._printed.close()
+
+    def status(self) -> int:
+        """Wait until it is over, print what it printed, and return its status."""
+        status = passed(self._process.wait())
+        self._printed.seek(0)
+        tell(f"{self._pass.name}:")
+        tell(self._printed.read().decode(errors="replace"))
         return status
-    if "redis-server" not in missing:
-        tell("Short storms, on a Redis of their own:")
-        status = pytest((*ONE_BY_ONE, "-m", "storm"), arguments, settings={"TEST_DATABASE_URL": database_url})
+
+
+def passed(status: int) -> int:
+    """Return pytest's status: 0 also where the arguments choose nothing of a pass, as browser tests only."""
     return 0 if status == NO_TESTS_SELECTED else status
 
 
-def pytest(selection: tuple[str, ...], arguments: list[str], *, settings: Mapping[str, str]) -> int:
-    """Run pytest once with these settings, whatever the shell or a .env file says; return its status."""
+def command(each: Pass, arguments: list[str]) -> list[str]:
+    """Return how pytest is called."""
+    return [*PYTEST, *each.options, *arguments]
+
+
+def environment(each: Pass) -> dict[str, str]:
+    """Return the settings of a pass, whatever the shell or a .env file says."""
     # Empty is the default, and is stronger than .env.
     neutral = {"PORTAL_ENV": "development", "DATABASE_URL": "", "REDIS_URL": ""}
-    command = [*PYTEST, *selection, *arguments]
-    return subprocess.run(command, env={**os.environ, **neutral, **settings}, check=False).returncode
+    return {**os.environ, **neutral, **each.settings}
 
 
 def find_browser() -> str | None:

@@ -10,7 +10,10 @@ from tests.storm.trial import Trial
 
 @dataclass(frozen=True, kw_only=True)
 class Promise:
-    """What is promised, and how it is tried: the portal's settings, the stand-in's knobs, the storm itself."""
+    """What is promised, and how it is tried: the portal's settings, the stand-in's knobs, the storm itself.
+
+    Where times are judged nothing else may have the machine meanwhile.
+    """
 
     name: str
     words: str
@@ -18,6 +21,7 @@ class Promise:
     settings: dict[str, str] = field(default_factory=dict)
     knobs: dict[str, Any] = field(default_factory=dict)
     is_limited: bool = False
+    is_timed: bool = False
 
 
 PROMISES = {
@@ -41,6 +45,7 @@ PROMISES = {
             name="R3",
             words="a broker that restarts or hangs is survived",
             play=broker.restart_under_load,
+            is_timed=True,
         ),
         Promise(
             name="R4",
@@ -89,6 +94,7 @@ PROMISES = {
             name="R11",
             words="Lamina down or hanging does not take the portal down",
             play=limits.take_lamina_away,
+            is_timed=True,
         ),
         Promise(
             name="R12",
@@ -126,6 +132,7 @@ PROMISES = {
             name="R18",
             words="a delivery is answered fast",
             play=handlers.answer_fast,
+            is_timed=True,
             knobs={"manual": True},
         ),
     )
