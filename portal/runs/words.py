@@ -439,9 +439,9 @@ class RunScreen:
 
     @property
     def poll_seconds(self) -> int:
-        """Return the pace of the page's poll: quick at first, slower with age."""
+        """Return the pace of the page's poll: quick for as long as a run usually takes, slower after that."""
         age = (timezone.now() - self.created_at).total_seconds()
-        return 2 if age < 60 else 3 if age < 180 else 5 if age < 600 else 10
+        return 2 if age < 1800 else 3 if age < 3600 else 5 if age < 7200 else 10
 
 
 def in_order(times: Sequence[datetime | None]) -> list[datetime | None]:
