@@ -40,7 +40,7 @@ FULL = Sizes(
     many_runs=5000,
 )
 QUICK = Sizes(
-    rounds=2,
+    rounds=1,
     hellos=200,
     deliveries=40,
     paced_seconds=0.5,
