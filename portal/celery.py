@@ -6,6 +6,8 @@ The schedule stands in the settings; `portal.beat` reads it without loading the 
 import os
 
 from celery import Celery
+from celery.signals import task_postrun, task_prerun
+from django.db import close_old_connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
@@ -13,3 +15,13 @@ app = Celery("portal", amqp="portal.reconnecting:Queues")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.set_default()
+
+
+def look_after_connections(**_others: object) -> None:
+    """Keep the database's connection from one task to the next, as Django keeps it between requests."""
+    close_old_connections()
+
+
+# Celery itself would close it before and after every task (see CELERY_DB_REUSE_MAX).
+task_prerun.connect(look_after_connections)
+task_postrun.connect(look_after_connections)

@@ -196,6 +196,9 @@ CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
+# Of how many tasks Celery lets one connection to the database be used: never by its count, because connecting costs
+# as much as a task does. `portal.celery` has Django close what is old or broken instead.
+CELERY_DB_REUSE_MAX = sys.maxsize
 # A start in flight must live to hear its answer: killed with the connection, it would leave a run of which
 # nobody knows whether Lamina has it. Its message may come a second time instead, and then finds nothing to claim.
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False

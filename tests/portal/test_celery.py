@@ -4,10 +4,12 @@ import time
 
 import pytest
 from celery import Celery
+from celery.fixups.django import DjangoWorkerFixup
+from django.db import connection
 from kombu.exceptions import OperationalError
 
 from portal import beat
-from portal.celery import app
+from portal.celery import app, look_after_connections
 from portal.reconnecting import LONGEST_PAUSE_SECONDS
 
 NOBODY = "redis://127.0.0.1:1/0"
@@ -57,3 +59,15 @@ def test_broker_is_looked_for_again_within_seconds_however_long_it_was_away(appl
         # As after many tries: the pause has grown to half a minute.
         away.ensure_connection(give_up, None, interval_start=30)
     assert told.value.args[0] <= LONGEST_PAUSE_SECONDS
+
+
+@pytest.mark.django_db(transaction=True)
+def test_connection_to_the_database_serves_many_tasks_until_it_is_old() -> None:
+    connection.ensure_connection()
+    opened, connection.close_at = connection.connection, None
+    DjangoWorkerFixup(app).close_database()
+    look_after_connections()
+    assert connection.connection is opened
+    connection.close_at = 0.0
+    look_after_connections()
+    assert connection.connection is None
