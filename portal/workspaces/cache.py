@@ -4,7 +4,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.core.cache.backends.redis import RedisCache
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
+from redis import Redis
 from redis.exceptions import ConnectionError, TimeoutError
 
 from portal.workspaces import away
@@ -25,8 +26,24 @@ def _forgiving(name: str, fallback: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+class KeptClient(RedisCacheClient):
+    """Django's, which makes a Redis client anew for every command: that takes as long as asking."""
+
+    _kept: Redis | None = None
+
+    def get_client(self, key: Any = None, *, write: bool = False) -> Redis:
+        """Return the one client; we have one server, and clients may be shared."""
+        if self._kept is None:
+            self._kept = super().get_client(key, write=write)
+        return self._kept
+
+
 class ForgivingRedisCache(RedisCache):
     """Django's Redis cache, except that pages go on without it while Redis restarts or hangs."""
+
+    def __init__(self, server: str, params: dict[str, Any]) -> None:
+        super().__init__(server, params)
+        self._class = KeptClient
 
     get = _forgiving("get", lambda key, default=None, version=None: default)
     get_many = _forgiving("get_many", lambda keys, version=None: {})
