@@ -9,6 +9,7 @@ import pytest
 from django.conf import settings
 
 from tests.bench.__main__ import MEASUREMENTS
+from tests.bench.budget import allowed_in, fullest
 from tests.bench.control import drift
 from tests.bench.page import sections, write
 from tests.bench.report import Figure, Measured, ratios
@@ -53,6 +54,17 @@ def test_page_keeps_the_results_of_other_measurements(tmp_path: Path) -> None:
     assert "Open pages." in kept["memory"]
     assert "0.200 | 0.100 to 0.300 | >= 0.150: met |" in kept["polls"]
     assert "Python" in kept["memory"]
+
+
+def test_second_is_held_to_its_part_of_the_limit() -> None:
+    assert allowed_in(1, window=10) == 10
+    assert allowed_in(1, window=60) == 2
+    assert allowed_in(10 / 60, window=10) == 2
+
+
+def test_fullest_second_may_begin_anywhere() -> None:
+    assert fullest([0.0, 0.9, 1.0, 1.1, 1.8, 2.0], seconds=1) == 4
+    assert fullest([0.0, 0.9, 1.0, 1.1, 1.8, 2.0], seconds=0.15) == 2
 
 
 @pytest.mark.processes
