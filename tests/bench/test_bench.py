@@ -12,6 +12,7 @@ from tests.bench.__main__ import MEASUREMENTS
 from tests.bench.budget import allowed_in, fullest
 from tests.bench.control import drift
 from tests.bench.page import sections, write
+from tests.bench.polls import pace_of
 from tests.bench.report import Figure, Measured, ratios
 from tests.bench.sizes import FULL
 
@@ -65,6 +66,14 @@ def test_second_is_held_to_its_part_of_the_limit() -> None:
 def test_fullest_second_may_begin_anywhere() -> None:
     assert fullest([0.0, 0.9, 1.0, 1.1, 1.8, 2.0], seconds=1) == 4
     assert fullest([0.0, 0.9, 1.0, 1.1, 1.8, 2.0], seconds=0.15) == 2
+
+
+def test_pace_is_read_from_the_part_that_is_polled() -> None:
+    credits = '<div id="credits" hx-trigger="every 5s, portal:visible"></div>'
+    part = '<section class="run-progress" id="run-progress" hx-trigger="every 10s, portal:visible"></section>'
+    assert pace_of((credits + part).encode()) == 10
+    with pytest.raises(AssertionError, match="without a timer"):
+        pace_of(b'<section id="run-progress"></section>' + credits.encode())
 
 
 @pytest.mark.processes
