@@ -81,6 +81,12 @@ class Stage:
         command += ["--concurrency", str(processes), "-Q", queues, "-n", f"{name}@%h", "-l", "INFO"]
         self.start(name, command, is_up=lambda service: " ready." in service.said)
 
+    def start_beat(self) -> None:
+        """Start what sends the sweeps, and return when it has begun."""
+        command = [sys.executable, "-m", "celery", "-A", "portal.beat", "beat", "-l", "INFO", "--pidfile="]
+        command += ["-s", str(self.folder / "beat-schedule")]
+        self.start("beat", command, is_up=lambda service: "beat: Starting" in service.said)
+
     def start_stand_in(self, apps: Path) -> None:
         """Start the stand-in with these apps, without a limit, its runs over at once."""
         port = self.ports.stand_in
