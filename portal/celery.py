@@ -6,7 +6,7 @@ The schedule stands in the settings; `portal.beat` reads it without loading the 
 import os
 
 from celery import Celery
-from celery.signals import task_postrun, task_prerun
+from celery.signals import task_postrun, task_prerun, worker_init
 from django.db import close_old_connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
@@ -22,6 +22,11 @@ def look_after_connections(**_others: object) -> None:
     close_old_connections()
 
 
-# Celery itself would close it before and after every task (see CELERY_DB_REUSE_MAX).
-task_prerun.connect(look_after_connections)
-task_postrun.connect(look_after_connections)
+def keep_connections(**_others: object) -> None:
+    """Have a worker do so for every task; whoever runs a task by hand looks after their own."""
+    # Celery itself would close it before and after every task (see CELERY_DB_REUSE_MAX).
+    task_prerun.connect(look_after_connections)
+    task_postrun.connect(look_after_connections)
+
+
+worker_init.connect(keep_connections)
