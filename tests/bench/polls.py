@@ -32,7 +32,7 @@ from tests.bench.stage import Stage
 PACE = re.compile(rb'<section [^>]*id="run-(?:progress|list)"[^>]*hx-trigger="every (\d+)s')
 # One open page of so many is a list, each in a workspace of its own: in one they would all change at once.
 PAGES_A_LIST = 5
-# How long ago the runs of open pages were started; as many of each.
+# How long ago the runs of open pages were started, as many of each: what runs take, most of them far less.
 AGES = (0, 90, 300, 1200)
 SHARE_THAT_CHANGES = 0.1
 CHANGES_EVERY_SECONDS = 2.0
