@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -34,7 +34,9 @@ SIDE_BY_SIDE = ("-n", "2")
 # The browser journeys share one demo and turn its stand-in's knobs; what judges times wants the machine to itself.
 ONE_BY_ONE = ("-n", "0")
 # What brings its own database and broker, or knows neither: the second time would show nothing new.
-SAME_ON_POSTGRES = ("tests/bench", "tests/lamina_integration/sandbox", "tests/portal/demo", "tests/test_house.py")
+SAME_ON_POSTGRES = ("tests/lamina_integration/sandbox", "tests/portal/demo", "tests/test_house.py")
+# What means something on Postgres only, where there is one.
+BEST_ON_POSTGRES = ("tests/bench",)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +71,11 @@ def main(arguments: list[str]) -> int:
     has_services = not {"Postgres", "Redis"} & missing.keys()
     services = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
     suite = ("-m", "not browser and not storm")
-    ignored = [f"--ignore={path}" for path in SAME_ON_POSTGRES]
-    passes = [Pass(name="On SQLite and the embedded Valkey", options=(*SIDE_BY_SIDE, *suite))]
+    later = ignoring(BEST_ON_POSTGRES) if has_services else ()
+    passes = [Pass(name="On SQLite and the embedded Valkey", options=(*SIDE_BY_SIDE, *suite, *later))]
     if has_services:
-        passes.append(Pass(name="On Postgres and Redis", options=(*SIDE_BY_SIDE, *suite, *ignored), settings=services))
+        options = (*SIDE_BY_SIDE, *suite, *ignoring(SAME_ON_POSTGRES))
+        passes.append(Pass(name="On Postgres and Redis", options=options, settings=services))
     # In a process of their own: a browser keeps an event loop running that other tests cannot share.
     browsing = Pass(name="Through a browser", options=(*ONE_BY_ONE, "-m", "browser"))
     with contextlib.ExitStack() as beside:
@@ -95,6 +98,11 @@ def main(arguments: list[str]) -> int:
         Pass(name="Short storms that judge times", options=(*ONE_BY_ONE, "-m", "storm and alone"), settings=storming),
     ]
     return next((status for each in storms if (status := run(each, arguments))), 0)
+
+
+def ignoring(paths: Sequence[str]) -> tuple[str, ...]:
+    """Return how pytest is told to leave these out."""
+    return tuple(f"--ignore={path}" for path in paths)
 
 
 def run(each: Pass, arguments: list[str]) -> int:
