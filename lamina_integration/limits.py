@@ -1,8 +1,9 @@
 """Keep one request budget for everything that leaves this installation's address.
 
 Lamina counts requests per address, whatever the key, so all processes share one hash in Redis:
-three short scripts (GCRA: a theoretical arrival time that each request moves on) spread requests
-evenly instead of letting a whole window through in its first second. `observe` notes what Lamina
+four short scripts (GCRA: a theoretical arrival time that each request moves on) spread requests
+evenly, one by one, whoever asks: no second sees more than its part of a minute. What tells the lanes
+apart is how long they wait for their slot, so people go first. `observe` notes what Lamina
 says is left and when its window ends; from then on the rest is counted down here and spread over
 the time left, so that the budget is used up and others behind the same address are allowed for.
 `hold` pushes everybody back when Lamina says so, and begins a new generation so that whoever
@@ -50,32 +51,31 @@ class Lane(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a lane asks: how far ahead of the even pace it may run, and how long it may sleep.
+    """How a lane asks: how long it may sleep until its slot, which is how far ahead it may reserve one.
 
-    `turn_seconds` is for when others want everything: after so long without a request it gets one,
-    at the next reservation's expense. The lane that goes first anyway needs none. `share` is the part
-    of Lamina's limit it never goes beyond, a quarter of it at once; none is the whole.
+    `turn_seconds` is for when others want everything: after so long without a request it may sleep as
+    long as anybody, TURN_WAITS_SECONDS, and so gets a slot. The lane that goes first anyway needs none.
+    `share` is the part of Lamina's limit it never goes beyond, a quarter of it ahead of its own pace; none
+    is the whole.
     """
 
-    burst: int
     longest_wait_seconds: float
     turn_seconds: float | None
     share: float | None = None
 
 
 PACES = {
-    Lane.INTERACTIVE: Pace(burst=8, longest_wait_seconds=5.0, turn_seconds=None),
-    Lane.TRACKING: Pace(burst=4, longest_wait_seconds=3.0, turn_seconds=5.0, share=0.4),
-    Lane.BATCH: Pace(burst=1, longest_wait_seconds=0.0, turn_seconds=10.0),
-    Lane.BACKGROUND: Pace(burst=1, longest_wait_seconds=0.0, turn_seconds=30.0),
+    Lane.INTERACTIVE: Pace(longest_wait_seconds=5.0, turn_seconds=None),
+    Lane.TRACKING: Pace(longest_wait_seconds=3.0, turn_seconds=5.0, share=0.4),
+    Lane.BATCH: Pace(longest_wait_seconds=0.0, turn_seconds=10.0),
+    Lane.BACKGROUND: Pace(longest_wait_seconds=0.0, turn_seconds=30.0),
 }
-LARGEST_BURST = max(pace.burst for pace in PACES.values())
+# Longer than any lane reserves ahead.
+TURN_WAITS_SECONDS = 10.0
 # What is counted at our end and at Lamina's differs by what is on its way between them.
 SAFETY = 0.95
 # Of what is left in Lamina's window so many are never sent, for what was counted before we heard of it.
 SPARE = 2
-# Whatever a busy machine was late by is made up for within the window, no faster than this many times the limit.
-CATCHING_UP = 1.25
 # A window's end is told in whole seconds: two answers may differ by so much and mean the same one.
 SAME_WINDOW_SECONDS = 1.25
 
@@ -88,53 +88,57 @@ LONGEST_PAUSE_SECONDS = 60.0
 # So long whoever tries after a pause is waited for; longer than a call waits for its answer.
 TRIAL_SECONDS = 45.0
 
-# KEYS: the hash. ARGV: interval, burst, longest wait, turn (microseconds but burst; a turn of -1 is none), lane,
-# extra time to live (ms), shortest interval, spare, the interval of the lane's own share (0: none), how many of it
-# at once, how long a trial is waited for.
-# Answers the wait in microseconds, the generation, and 1 if Lamina is believed to be away; a wait beyond the
-# longest, and one for Lamina to be back, reserve nothing.
+# KEYS: the hash. ARGV: interval, longest wait (-1: only a look), turn (-1: none), lane, extra time to live (ms),
+# shortest interval, spare, the interval of the lane's own share (0: none), how many of it at once, how long a trial
+# is waited for, longest wait for a turn. All times but one are microseconds.
+# Answers the wait in microseconds, the generation, 1 if Lamina is believed to be away, and 1 if a slot is reserved:
+# not for a look, not when the wait is beyond the longest, and not when it is for the lane's own share or for Lamina
+# to be back. A look finds no wait where it is the lane's turn: it need only ask.
 RESERVE = """
 local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
-local interval, burst, longest, turn = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local state = redis.call('HMGET', KEYS[1], 'arrival', 'held', 'generation', 'served:' .. ARGV[5], 'left', 'ends',
-  'share:' .. ARGV[5], 'away', 'trial')
+local interval, longest, turn = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local state = redis.call('HMGET', KEYS[1], 'arrival', 'held', 'generation', 'served:' .. ARGV[4], 'left', 'ends',
+  'share:' .. ARGV[4], 'away', 'trial')
 local arrival = math.max(tonumber(state[1]) or now, now)
 local held = tonumber(state[2]) or 0
 local generation = state[3] or string.format('%.0f', now)
 local served = tonumber(state[4]) or 0
 local left, ends = tonumber(state[5]) or 0, tonumber(state[6]) or 0
-local share, own = tonumber(ARGV[9]), math.max(tonumber(state[7]) or now, now)
+local share, own = tonumber(ARGV[8]), math.max(tonumber(state[7]) or now, now)
 local away = tonumber(state[8])
 local back = math.max(away or 0, tonumber(state[9]) or 0)
 if away and back > now then
-  return {string.format('%.0f', back - now), generation, 1}
+  return {string.format('%.0f', back - now), generation, 1, 0}
 end
 local pace = interval
 if ends > arrival then
-  pace = math.max(tonumber(ARGV[7]), (ends - arrival) / math.max(left - tonumber(ARGV[8]), 1))
+  pace = math.max(tonumber(ARGV[6]), (ends - arrival) / math.max(left - tonumber(ARGV[7]), 1))
 end
-local wait = math.max(arrival - (burst - 1) * math.min(pace, interval) - now, held - now, 0)
-if wait > longest and held <= now and turn >= 0 and now - served >= turn and (ends <= now or left > 0) then
-  wait = 0
+local slot, allowed = math.max(arrival, held) - now, math.max(own - (ARGV[9] - 1) * share - now, 0)
+local is_turn = held <= now and turn >= 0 and now - served >= turn and (ends <= now or left > 0)
+  and slot <= tonumber(ARGV[11])
+local wait = math.max(slot, allowed)
+if longest < 0 then
+  return {string.format('%.0f', is_turn and allowed or wait), generation, 0, 0}
 end
-wait = math.max(wait, own - (ARGV[10] - 1) * share - now)
-if wait <= longest then
+local is_reserved = allowed == 0 and (slot <= longest or is_turn)
+if is_reserved then
   arrival = arrival + pace
   redis.call('HSET', KEYS[1], 'arrival', string.format('%.0f', arrival), 'generation', generation,
-    'served:' .. ARGV[5], string.format('%.0f', now + wait))
+    'served:' .. ARGV[4], string.format('%.0f', now))
   if share > 0 then
-    redis.call('HSET', KEYS[1], 'share:' .. ARGV[5], string.format('%.0f', own + share))
+    redis.call('HSET', KEYS[1], 'share:' .. ARGV[4], string.format('%.0f', own + share))
   end
   if away then
-    redis.call('HSET', KEYS[1], 'trial', string.format('%.0f', now + wait + ARGV[11]))
+    redis.call('HSET', KEYS[1], 'trial', string.format('%.0f', now + wait + ARGV[10]))
   end
   if now + wait < ends then
     redis.call('HSET', KEYS[1], 'left', string.format('%.0f', left - 1))
   end
-  redis.call('PEXPIRE', KEYS[1], string.format('%.0f', (math.max(arrival, held) - now) / 1000 + ARGV[6]))
+  redis.call('PEXPIRE', KEYS[1], string.format('%.0f', (math.max(arrival, held) - now) / 1000 + ARGV[5]))
 end
-return {string.format('%.0f', wait), generation, 0}
+return {string.format('%.0f', wait), generation, 0, is_reserved and 1 or 0}
 """
 
 # KEYS: the hash. ARGV: microseconds to hold everybody, extra time to live (ms).
@@ -200,8 +204,10 @@ class RequestBudget:
     ) -> None:
         self._redis = redis_client
         self._key = key
-        self._interval_us = round(window_seconds / (SAFETY * max(limit - LARGEST_BURST, 1)) * 1_000_000)
-        self._shortest_us = round(window_seconds / limit / CATCHING_UP * 1_000_000)
+        # One call less: a window of theirs that begins just before one of ours has that one besides.
+        self._interval_us = round(window_seconds / (SAFETY * max(limit - 1, 1)) * 1_000_000)
+        # Whatever a busy machine was late by is made up for within the window, no faster than Lamina's own pace.
+        self._shortest_us = round(window_seconds / limit * 1_000_000)
         self._keep_ms = round(max(window_seconds, LONGEST_PAUSE_SECONDS) * 2000)
         self._limit, self._window_us = limit, window_seconds * 1_000_000
         self._reserve = redis_client.register_script(RESERVE)
@@ -228,14 +234,14 @@ class RequestBudget:
         """Give every pause to be made before a request may be sent."""
         longest = PACES[lane].longest_wait_seconds
         if patience_seconds is None:
-            yield from self._turn(lane, longest)
+            yield from self._turn(lane, longest, TURN_WAITS_SECONDS)
             return
         deadline = time.monotonic() + patience_seconds
         while True:
             left = deadline - time.monotonic()
             try:
                 # A turn is reserved no further ahead than the lane may: patience must not push others back.
-                yield from self._turn(lane, max(min(longest, left), 0.0))
+                yield from self._turn(lane, max(min(longest, left), 0.0), max(min(TURN_WAITS_SECONDS, left), 0.0))
             except LaminaBudgetSpent as error:
                 left = deadline - time.monotonic()
                 if left <= 0 or (isinstance(error, LaminaAway) and error.retry_after > left):
@@ -245,15 +251,19 @@ class RequestBudget:
             else:
                 return
 
-    def _turn(self, lane: Lane, longest_seconds: float) -> Iterator[float]:
-        deadline = time.monotonic() + longest_seconds
+    def _turn(self, lane: Lane, longest_seconds: float, turn_waits_seconds: float) -> Iterator[float]:
+        began = time.monotonic()
         try:
             while True:
-                wait, generation = self._ask(lane, longest_seconds=max(deadline - time.monotonic(), 0.0))
-                if wait == 0:
-                    return
-                yield wait
-                if self._generation() == generation:
+                slept = time.monotonic() - began
+                wait, generation = self._ask(
+                    lane,
+                    longest_seconds=max(longest_seconds - slept, 0.0),
+                    turn_waits_seconds=max(turn_waits_seconds - slept, 0.0),
+                )
+                if wait:
+                    yield wait
+                if generation and (not wait or self._generation() == generation):
                     return
         except RedisError as error:
             raise LaminaBudgetSpent(
@@ -315,15 +325,17 @@ class RequestBudget:
         except RedisError:
             logger.warning("lamina budget: what is left could not be shared", exc_info=True)
 
-    def _ask(self, lane: Lane, *, longest_seconds: float) -> tuple[float, str]:
+    def _ask(
+        self, lane: Lane, *, longest_seconds: float, turn_waits_seconds: float = TURN_WAITS_SECONDS
+    ) -> tuple[float, str]:
+        """Return the wait until a slot and its generation; none when it has to be asked for again after that wait."""
         pace = PACES[lane]
         most = 0.0 if pace.share is None else pace.share * self._limit
         at_once = max(most // 4, 1.0)
-        wait_us, generation, is_away = self._reserve(
+        wait_us, generation, is_away, is_reserved = self._reserve(
             keys=[self._key],
             args=[
                 self._interval_us,
-                pace.burst,
                 round(longest_seconds * 1_000_000),
                 -1 if pace.turn_seconds is None else round(pace.turn_seconds * 1_000_000),
                 lane.value,
@@ -334,14 +346,17 @@ class RequestBudget:
                 round(self._window_us / max(most - at_once, 1.0)) if most else 0,
                 round(at_once),
                 round(TRIAL_SECONDS * 1_000_000),
+                round(turn_waits_seconds * 1_000_000),
             ],
         )
         wait = int(wait_us) / 1_000_000
         if is_away:
             raise LaminaAway(retry_after=wait)
+        if is_reserved:
+            return wait, _text(generation)
         if wait > longest_seconds:
             raise LaminaBudgetSpent(retry_after=wait)
-        return wait, _text(generation)
+        return wait, ""
 
     def _generation(self) -> str:
         return _text(self._redis.hget(self._key, "generation"))

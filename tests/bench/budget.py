@@ -2,9 +2,7 @@
 
 A stand-in that enforces its limit runs in one process, and eight more share one request budget: two
 for each lane, each making its calls one after the other as fast as it may. A caller whose lane does
-not sleep comes back when it was told to. The window is shorter than Lamina's minute, so that a round
-does not take six of them; that makes it harder, for whatever the machine is late by is a larger part
-of it.
+not sleep comes back when it was told to. The window is Lamina's own minute.
 
 How many calls came in a second is counted at Lamina's door, by the stand-in's ledger, and held to
 Lamina's limit alone: what our own limiter means to let through is no measure of itself.
@@ -32,7 +30,6 @@ from tests.bench.sizes import Sizes
 from tests.bench.stage import Stage
 
 LIMIT = 100
-MINUTE = 60.0
 WORTH_HAVING = 0.95
 PROCESSES = 8
 
@@ -97,12 +94,8 @@ def measure(stage: Stage, sizes: Sizes) -> Measured:
             Figure(
                 name="calls in the fullest second, to what one second allows",
                 # The fullest of all rounds: it is never to be above, and a median would forgive.
-                values=[max(most(rounds, seconds=1)) / allowed_in(1, window=window)],
+                values=[max(fullest_seconds(rounds)) / allowed_in(1, window=window)],
                 goal=("<=", 1),
-            ),
-            Figure(
-                name="the same of a second shortened as the minute is",
-                values=[max(most(rounds, seconds=window / MINUTE)) / allowed_in(window / MINUTE, window=window)],
             ),
         ],
         notes=notes(rounds, window=window),
@@ -111,16 +104,11 @@ def measure(stage: Stage, sizes: Sizes) -> Measured:
 
 def notes(rounds: Sequence[Round], *, window: float) -> list[str]:
     """Say what is allowed, what one second of that is, and how long calls waited."""
-    seconds, theirs = most(rounds, seconds=1), most(rounds, seconds=window / MINUTE)
     slowest = {lane: max(p95(each.waits[lane]) for each in rounds) for lane in Lane}
     return [
-        f"Allowed are {LIMIT} calls in {window:g} s, {MINUTE / window:g} times Lamina's pace. What one second allows "
-        f"is its part of that, {LIMIT} / {window:g}, the last call whole: {allowed_in(1, window=window)}. Counted is "
-        f"what reached the stand-in within any second; the most of each round: {', '.join(map(str, seconds))}.",
-        f"A second shortened as Lamina's minute is lasts {window / MINUTE:.3f} s and allows "
-        f"{allowed_in(window / MINUTE, window=window)}; the most of each round: {', '.join(map(str, theirs))}. It "
-        "has no goal, for a call that is a few hundredths late fails it. But a burst is as large under Lamina's own "
-        "minute, where a second allows as little as this.",
+        f"Allowed are {LIMIT} calls in {window:g} s. What one second allows is its part of that, {LIMIT} / {window:g}, "
+        f"the last call whole: {allowed_in(1, window=window)}. Counted is what reached the stand-in within any "
+        f"second; the most of each round: {', '.join(map(str, fullest_seconds(rounds)))}.",
         "p95 of a call's wait, the slowest round: "
         f"{', '.join(f'{lane} {wait:.2f} s' for lane, wait in slowest.items())}.",
     ]
@@ -163,9 +151,9 @@ def allowed_in(seconds: float, *, window: float) -> int:
     return math.ceil(round(LIMIT * seconds / window, 6))
 
 
-def most(rounds: Sequence[Round], *, seconds: float) -> list[int]:
-    """Return how many calls came within so long of each other, at most, in each round."""
-    return [fullest(each.asked, seconds=seconds) for each in rounds]
+def fullest_seconds(rounds: Sequence[Round]) -> list[int]:
+    """Return how many calls came within a second of each other, at most, in each round."""
+    return [fullest(each.asked, seconds=1) for each in rounds]
 
 
 def fullest(moments: Sequence[float], *, seconds: float) -> int:

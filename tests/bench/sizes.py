@@ -34,8 +34,8 @@ FULL = Sizes(
     watch_seconds=20,
     nothings=1000,
     runs=200,
-    budget_calls=600,
-    budget_window=10,
+    budget_calls=160,
+    budget_window=60,
     warm_runs=500,
     many_runs=5000,
 )
