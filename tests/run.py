@@ -41,10 +41,11 @@ BEST_ON_POSTGRES = ("tests/bench",)
 
 @dataclass(frozen=True, kw_only=True)
 class Pass:
-    """One run of pytest: what it is called, what it runs, and where."""
+    """One run of pytest: what it is called, what it runs, where its tests lie, and on what."""
 
     name: str
     options: tuple[str, ...]
+    path: str = "tests"
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -77,7 +78,7 @@ def main(arguments: list[str]) -> int:
         options = (*SIDE_BY_SIDE, *suite, *ignoring(SAME_ON_POSTGRES))
         passes.append(Pass(name="On Postgres and Redis", options=options, settings=services))
     # In a process of their own: a browser keeps an event loop running that other tests cannot share.
-    browsing = Pass(name="Through a browser", options=(*ONE_BY_ONE, "-m", "browser"))
+    browsing = Pass(name="Through a browser", options=(*ONE_BY_ONE, "-m", "browser"), path="tests/browser")
     with contextlib.ExitStack() as beside:
         started = beside.enter_context(Aside(browsing, arguments)) if browser else None
         for each in passes:
@@ -93,9 +94,15 @@ def main(arguments: list[str]) -> int:
         Pass(
             name="Short storms, on a Redis of their own",
             options=(*SIDE_BY_SIDE, "--maxschedchunk=1", "-m", "storm and not alone"),
+            path="tests/storm",
             settings=storming,
         ),
-        Pass(name="Short storms that judge times", options=(*ONE_BY_ONE, "-m", "storm and alone"), settings=storming),
+        Pass(
+            name="Short storms that judge times",
+            options=(*ONE_BY_ONE, "-m", "storm and alone"),
+            path="tests/storm",
+            settings=storming,
+        ),
     ]
     return next((status for each in storms if (status := run(each, arguments))), 0)
 
@@ -150,8 +157,9 @@ def passed(status: int) -> int:
 
 
 def command(each: Pass, arguments: list[str]) -> list[str]:
-    """Return how pytest is called."""
-    return [*PYTEST, *each.options, *arguments]
+    """Return how pytest is called: with what the arguments name, or with where a pass's tests lie."""
+    names_some = any(Path(argument.partition("::")[0]).exists() for argument in arguments)
+    return [*PYTEST, *each.options, *arguments, *(() if names_some else (each.path,))]
 
 
 def environment(each: Pass) -> dict[str, str]:

@@ -118,6 +118,8 @@ def install(lock: Path) -> None:
     """Install what the lock names, each file checked against its hash."""
     command = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     command += ["--no-input", "--only-binary", ":all:", "--require-hashes", "--requirement", str(lock)]
+    # To compile all of it takes as long as to unpack it, and a third is ever imported: Python does that as it goes.
+    command += [] if sys.dont_write_bytecode else ["--no-compile"]
     environment = dict(os.environ, PIP_USER="0", PIP_REQUIRE_VIRTUALENV="0", PIP_ROOT_USER_ACTION="ignore")
     done = subprocess.run(command, capture_output=True, text=True, env=environment)  # noqa: S603
     if done.returncode:
