@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.bench.control import TOLERANCE
 from tests.bench.performing import measured
+from tests.bench.report import Measured
 from tests.bench.sizes import FULL, QUICK
 from tests.storm.processes import StageError
 
@@ -29,15 +30,18 @@ def main(arguments: Sequence[str]) -> int:
         sizes = replace(sizes, rounds=options.rounds)
     if options.quick:
         tell("Quick: sizes are so small that the figures mean nothing.")
-    found = []
-    for name in options.names or MEASUREMENTS:
-        tell(f"Measuring {name} ...")
+    found: list[Measured] = []
+    names = options.names or MEASUREMENTS
+    for together in [names] if options.quick else [[name] for name in names]:
+        tell(f"Measuring {', '.join(together)} ...")
         try:
-            found.append(replace(measured(name, sizes), tolerance=options.tolerance))
+            new = [replace(each, tolerance=options.tolerance) for each in measured(together, sizes)]
         except StageError as error:
             tell(str(error))
             return 2
-        tell(found[-1].as_text())
+        for each in new:
+            tell(each.as_text())
+        found += new
     if any(each.is_refused for each in found):
         tell("Refused: a control drifted beyond the tolerance.")
         return 2

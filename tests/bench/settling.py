@@ -84,7 +84,7 @@ def measure(stage: Stage, sizes: Sizes) -> Measured:
 def open_up(stage: Stage) -> None:
     """Start everything: the stand-in, the web server and the workers; return when the keys are known."""
     apps = stage.folder / "apps"
-    apps.mkdir()
+    apps.mkdir(exist_ok=True)
     (apps / "line.json").write_text(json.dumps({"data": APP}))
     stage.start_stand_in(Path(apps))
     stage.start_web()

@@ -96,6 +96,10 @@ class Stage:
         command += ["--credits", "100000000", "--log-level", "warning"]
         self.start("stand-in", command, is_up=lambda _service: get_status(port, "/_sandbox/healthz") == 200)
 
+    def empty_broker(self) -> None:
+        """Forget what is queued, cached and budgeted."""
+        empty(self.environment["REDIS_URL"])
+
     def cpu_seconds(self, name: str) -> float:
         """Return the user and system time of a process and all it forked, so far."""
         return sum(cpu_seconds_of(pid) for pid in self.members(name))
@@ -217,8 +221,16 @@ def broker(folder: Path) -> Iterator[str]:
     try:
         yield address
     finally:
-        for each in (address, next_database(address)):
-            redis.Redis.from_url(each).flushdb()
+        empty(address)
+
+
+def empty(address: str) -> None:
+    """Remove all from a Redis database and the next one, or from an embedded broker."""
+    if address.startswith("unix:"):
+        redis.Redis.from_url(address).flushall()
+        return
+    for each in (address, next_database(address)):
+        redis.Redis.from_url(each).flushdb()
 
 
 def is_empty(address: str) -> bool:
