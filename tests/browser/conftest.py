@@ -49,6 +49,14 @@ class Demo:
         return httpx.get(f"{self.lamina_url}/_sandbox/ledger").raise_for_status().json()
 
 
+@pytest.fixture
+def drawn(demo: Demo) -> Iterator[None]:
+    """Media that are really made from the inputs."""
+    demo.turn(plain_media=False)
+    yield
+    demo.turn(plain_media=True)
+
+
 def free_port() -> int:
     """Return a port nobody listens on."""
     with socket.socket() as probe:
@@ -73,7 +81,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     try:
         wait_until_ready(process)
         kept = json.loads((data / "demo.json").read_text())
-        yield Demo(f"http://127.0.0.1:{port}", kept["passwords"], f"http://127.0.0.1:{kept['stand_in_port']}", data)
+        demo = Demo(f"http://127.0.0.1:{port}", kept["passwords"], f"http://127.0.0.1:{kept['stand_in_port']}", data)
+        # Who looks at what was made wants it drawn; for everybody else any picture does.
+        demo.turn(plain_media=True)
+        yield demo
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(timeout=60)

@@ -72,6 +72,7 @@ def is_shown(page: Page, selector: str) -> bool:
     return page.locator(selector).count() > 0
 
 
+@pytest.mark.usefixtures("drawn")
 @pytest.mark.parametrize("webhooks", [True, False], ids=["by webhook", "by sweep alone"])
 def test_a_photo_becomes_pictures_in_the_gallery(sign_in: SignIn, demo: Demo, photos: Path, webhooks: bool) -> None:
     demo.turn(webhooks=webhooks)
@@ -96,6 +97,7 @@ def test_a_photo_becomes_pictures_in_the_gallery(sign_in: SignIn, demo: Demo, ph
         demo.turn(webhooks=True)
 
 
+@pytest.mark.usefixtures("drawn")
 def test_a_video_app_makes_a_video_that_plays_and_seeks(sign_in: SignIn, photos: Path) -> None:
     page = sign_in()
     open_app(page, "Performance Marketing Video (V3) Sample")
@@ -401,6 +403,7 @@ def test_a_lost_connection_is_said_until_it_is_back(sign_in: SignIn, demo: Demo,
     wait_for(page, "completed")
 
 
+@pytest.mark.usefixtures("drawn")
 def test_everything_works_without_scripts(sign_in: SignIn, demo: Demo, photos: Path) -> None:
     sign_in()
     page = sign_in(java_script_enabled=False)

@@ -32,9 +32,9 @@ def started(lamina: Sandbox, *, webhook: str | None = None) -> str:
     return str(answer.json()["data"]["runId"])
 
 
-def opened(browser: Browser, lamina: Sandbox, *, width: int = 1280, scheme: str = "light") -> Page:
+def opened(browser: Browser, lamina: Sandbox, *, width: int = 1280) -> Page:
     """Return the page, with its table filled."""
-    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)  # type: ignore[arg-type]
+    page = browser.new_page(viewport={"width": width, "height": 800})
     page.goto(lamina.url)
     page.locator("#runs tbody tr").first.wait_for()
     return page
@@ -107,12 +107,11 @@ def test_status_keeps_its_place_beside_four_buttons(browser: Browser, lamina: Sa
     assert status["height"] < 60, "its one word is on one line"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 1280])
-def test_page_is_for_everybody(browser: Browser, lamina: Sandbox, width: int, scheme: str) -> None:
+def test_page_is_for_everybody(browser: Browser, lamina: Sandbox, width: int) -> None:
     lamina.fail(started(lamina), "The provider gave up. " * 10)
     started(lamina, webhook=f"{lamina.url}/healthz")
-    page = opened(browser, lamina, width=width, scheme=scheme)
+    page = opened(browser, lamina, width=width)
     assert problems(page) == []
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
     expect(page.get_by_role("button", name="complete run")).to_be_in_viewport()
