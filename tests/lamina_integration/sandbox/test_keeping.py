@@ -6,11 +6,11 @@ import httpx
 import pytest
 
 from lamina_integration.sandbox import Sandbox
-from tests.lamina_integration.sandbox.conftest import Callback, photo, run_of, started, uploaded
+from tests.lamina_integration.sandbox.conftest import PLAIN, Callback, photo, run_of, started, uploaded
 
 
 def client_of(lamina: Sandbox) -> httpx.Client:
-    return httpx.Client(base_url=lamina.url, headers={"x-api-key": lamina.api_key}, timeout=20)
+    return httpx.Client(base_url=lamina.url, headers={"x-api-key": lamina.api_key}, timeout=20, verify=PLAIN)
 
 
 def test_runs_uploads_keys_and_credits_survive_a_restart(tmp_path: Path) -> None:
