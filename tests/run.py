@@ -1,10 +1,10 @@
 """`make test`: the whole suite with what every machine has, then again with what this one has besides.
 
 First SQLite and the embedded Valkey; then on Postgres and Redis, where both can be reached, whatever
-they make a difference to. The browser tests run beside these where there is a Chromium, and the short
-storms after them where there is a redis-server to start. TEST_DATABASE_URL and TEST_REDIS_URL
-say where (default: this machine's usual ports). With REQUIRE_SERVICES=1, as in CI, whatever is missing
-is a failure and not a shorter run.
+they make a difference to, and there alone what is costly and needs no second look. The browser tests run
+beside these where there is a Chromium, and the short storms after them where there is a redis-server to
+start. TEST_DATABASE_URL and TEST_REDIS_URL say where (default: this machine's usual ports). With
+REQUIRE_SERVICES=1, as in CI, whatever is missing is a failure and not a shorter run.
 
 pytest's own summary is the last thing printed.
 """
@@ -31,12 +31,17 @@ BROWSERS = ("chromium", "chromium-browser")
 NO_TESTS_SELECTED = 5
 PYTEST = (sys.executable, "-m", "pytest")
 SIDE_BY_SIDE = ("-n", "2")
-# The browser journeys share one demo and turn its stand-in's knobs; what judges times wants the machine to itself.
+# The browser journeys share one demo and turn its stand-in's knobs.
 ONE_BY_ONE = ("-n", "0")
 # What brings its own database and broker, or knows neither: the second time would show nothing new.
-SAME_ON_POSTGRES = ("tests/lamina_integration/sandbox", "tests/portal/demo", "tests/test_house.py")
-# What means something on Postgres only, where there is one.
-BEST_ON_POSTGRES = ("tests/bench",)
+SAME_ON_POSTGRES = (
+    "tests/lamina_integration/sandbox",
+    "tests/portal/demo",
+    "tests/portal/media/test_films.py",
+    "tests/portal/media/test_stills.py",
+    "tests/test_architecture.py",
+    "tests/test_house.py",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +76,12 @@ def main(arguments: list[str]) -> int:
         tell(f"Left out: {name} is {reason}.")
     has_services = not {"Postgres", "Redis"} & missing.keys()
     services = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
-    suite = ("-m", "not browser and not storm")
-    later = ignoring(BEST_ON_POSTGRES) if has_services else ()
-    passes = [Pass(name="On SQLite and the embedded Valkey", options=(*SIDE_BY_SIDE, *suite, *later))]
+    suite = "not browser and not storm"
+    # What is costly, and as good on one database as on the other, is tried on the one that production has.
+    first = f"{suite} and not once" if has_services else suite
+    passes = [Pass(name="On SQLite and the embedded Valkey", options=(*SIDE_BY_SIDE, "-m", first))]
     if has_services:
-        options = (*SIDE_BY_SIDE, *suite, *ignoring(SAME_ON_POSTGRES))
+        options = (*SIDE_BY_SIDE, "-m", suite, *ignoring(SAME_ON_POSTGRES))
         passes.append(Pass(name="On Postgres and Redis", options=options, settings=services))
     # In a process of their own: a browser keeps an event loop running that other tests cannot share.
     browsing = Pass(name="Through a browser", options=(*ONE_BY_ONE, "-m", "browser"), path="tests/browser")
@@ -88,23 +94,14 @@ def main(arguments: list[str]) -> int:
             return status
     if not has_services or "redis-server" in missing:
         return 0
-    storming = {"TEST_DATABASE_URL": database_url}
-    storms = [
+    storms = Pass(
+        name="Short storms, on a Redis of their own",
         # One at a time, for they are few and of different length.
-        Pass(
-            name="Short storms, on a Redis of their own",
-            options=(*SIDE_BY_SIDE, "--maxschedchunk=1", "-m", "storm and not alone"),
-            path="tests/storm",
-            settings=storming,
-        ),
-        Pass(
-            name="Short storms that judge times",
-            options=(*ONE_BY_ONE, "-m", "storm and alone"),
-            path="tests/storm",
-            settings=storming,
-        ),
-    ]
-    return next((status for each in storms if (status := run(each, arguments))), 0)
+        options=(*SIDE_BY_SIDE, "--maxschedchunk=1", "-m", "storm"),
+        path="tests/storm",
+        settings={"TEST_DATABASE_URL": database_url},
+    )
+    return run(storms, arguments)
 
 
 def ignoring(paths: Sequence[str]) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ def prepare(*, lock: Path) -> None:
         return
     if not is_usable():
         make_venv()
-    note("Installing dependencies into .venv (about a minute the first time) ...")
+    note("Installing dependencies into .venv (up to a minute the first time) ...")
     unfinished().touch()
     install(lock)
     # The development lock holds all of the other one, so one install serves both.
@@ -115,19 +115,46 @@ def make_venv() -> None:
 
 
 def install(lock: Path) -> None:
-    """Install what the lock names, each file checked against its hash."""
-    command = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    command += ["--no-input", "--only-binary", ":all:", "--require-hashes", "--requirement", str(lock)]
-    # To compile all of it takes as long as to unpack it, and a third is ever imported: Python does that as it goes.
-    command += [] if sys.dont_write_bytecode else ["--no-compile"]
-    environment = dict(os.environ, PIP_USER="0", PIP_REQUIRE_VIRTUALENV="0", PIP_ROOT_USER_ACTION="ignore")
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)  # noqa: S603
+    """Install what the lock names, each file checked against its hash.
+
+    By uv in seconds, or where that does not succeed by pip, which takes a minute and explains itself.
+    """
+    if not run_pip(ROOT / "requirements-setup.lock").returncode and is_installed_by_uv(lock):
+        return
+    done = run_pip(lock)
     if done.returncode:
         log = VENV / "pip.log"
         log.write_text(done.stdout + done.stderr)
         # It ended by itself, so it left nothing half-written: the next try may go on from here.
         unfinished().unlink()
         sys.exit(f"{explain(done.stdout + done.stderr)} (All that pip said: {log})")
+
+
+def run_pip(lock: Path) -> "subprocess.CompletedProcess[str]":
+    """Have pip install a lock file; return what came of it."""
+    command = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command += ["--no-input", "--only-binary", ":all:", "--require-hashes", "--requirement", str(lock)]
+    # To compile all of it takes as long as to unpack it, and a third is ever imported: Python does that as it goes.
+    command += [] if sys.dont_write_bytecode else ["--no-compile"]
+    environment = dict(os.environ, PIP_USER="0", PIP_REQUIRE_VIRTUALENV="0", PIP_ROOT_USER_ACTION="ignore")
+    return subprocess.run(command, capture_output=True, text=True, env=environment)  # noqa: S603
+
+
+def is_installed_by_uv(lock: Path) -> bool:
+    """Have uv install a lock file; tell whether it did."""
+    command = [str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--python", str(VENV / "bin" / "python")]
+    command += ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--requirement", str(lock)]
+    command += ["--compile-bytecode"] if sys.dont_write_bytecode else []
+    # It does not read what pip is told; and pip comes next, so it need not try for long.
+    environment = {"UV_HTTP_TIMEOUT": "20", "UV_HTTP_RETRIES": "1"}
+    for name, theirs in (("UV_DEFAULT_INDEX", "PIP_INDEX_URL"), ("SSL_CERT_FILE", "PIP_CERT")):
+        if os.environ.get(theirs):
+            environment[name] = os.environ[theirs]
+    environment.update(os.environ)
+    try:
+        return not subprocess.run(command, capture_output=True, env=environment).returncode  # noqa: S603
+    except OSError:
+        return False
 
 
 def explain(output: str) -> str:

@@ -77,6 +77,7 @@ def test_pace_is_read_from_the_part_that_is_polled() -> None:
         pace_of(b'<section id="run-progress"></section>' + credits.encode())
 
 
+@pytest.mark.once
 @pytest.mark.processes
 @pytest.mark.timeout(300)
 def test_quick_measurements_print_their_ratios() -> None:

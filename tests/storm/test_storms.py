@@ -1,11 +1,13 @@
 """Every promise's storm, short: small figures, the portal's waits an eighth, one stage for all.
 
-Those whose times are judged are marked `alone`; the others may be spread over several processes, which
-have a stage each.
+They may be spread over several processes, which have a stage each. Those whose times are judged come last,
+and each of them waits until no other is played, and keeps the others waiting.
 """
 
+import fcntl
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -36,12 +38,28 @@ def stage(worker_id: str) -> Iterator[Stage]:
         yield standing_stage
 
 
-# Those with settings of their own last and together: each change starts the workers anew.
-NAMES = sorted(PROMISES, key=lambda name: (bool(PROMISES[name].settings), PROMISES[name].is_limited))
-CASES = [pytest.param(name, marks=pytest.mark.alone if PROMISES[name].is_timed else ()) for name in NAMES]
+@pytest.fixture
+def turn(name: str, stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The stage's turn, beside those of other processes or before and after them."""
+    with (folder_of_all(tmp_path_factory) / "playing").open("w") as playing:
+        fcntl.flock(playing, fcntl.LOCK_EX if PROMISES[name].is_timed else fcntl.LOCK_SH)
+        yield
 
 
-@pytest.mark.parametrize("name", CASES)
+def folder_of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all processes of this run have in common: pytest-xdist gives each one within it."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+
+# Those with settings of their own late and together: each change starts the workers anew.
+NAMES = sorted(
+    PROMISES, key=lambda name: (PROMISES[name].is_timed, bool(PROMISES[name].settings), PROMISES[name].is_limited)
+)
+
+
+@pytest.mark.usefixtures("turn")
+@pytest.mark.parametrize("name", NAMES)
 def test_promise_holds_in_a_short_storm(name: str, stage: Stage) -> None:
     result = play(PROMISES[name], stage=stage, scale=SCALE, seed=SEED)
     assert result.holds, "\n" + table([result], notes=[])

@@ -25,7 +25,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def made(project: Path) -> Path:
-    """Return a project folder whose .venv looks whole, without the seconds that a real pip takes."""
+    """Return a project folder whose .venv looks whole, without the seconds that a real pip and uv take."""
     venv.create(project / ".venv", with_pip=False)
     pip = next((project / ".venv").glob("lib/python3*/site-packages")) / "pip"
     pip.mkdir()
@@ -35,12 +35,20 @@ def made(project: Path) -> Path:
         f"said = pathlib.Path({str(project / 'says')!r})\n"
         "if said.exists(): sys.exit(said.read_text())\n"
     )
+    uv = project / ".venv" / "bin" / "uv"
+    uv.write_text(f"#!/bin/sh\necho \"$*\" >> '{project / 'uv-calls'}'\nexit 0\n")
+    uv.chmod(0o755)
     return project
 
 
 def calls(project: Path) -> int:
-    """Return how often pip was called."""
-    return len(bootstrap.read_lines(project / "calls"))
+    """Return how often uv was called."""
+    return len(bootstrap.read_lines(project / "uv-calls"))
+
+
+def pip_calls(project: Path) -> list[str]:
+    """Return what pip was called with, each time."""
+    return bootstrap.read_lines(project / "calls")
 
 
 def test_prepare_installs_once_and_again_when_the_lock_changes(made: Path) -> None:
@@ -48,7 +56,7 @@ def test_prepare_installs_once_and_again_when_the_lock_changes(made: Path) -> No
     bootstrap.prepare(lock=lock)
     bootstrap.prepare(lock=lock)
     assert calls(made) == 1
-    assert "--require-hashes" in (made / "calls").read_text()
+    assert "--require-hashes" in (made / "uv-calls").read_text()
     lock.write_text("# changed\n")
     bootstrap.prepare(lock=lock)
     assert calls(made) == 2
@@ -69,6 +77,21 @@ def test_prepare_makes_a_venv_afresh_when_an_install_was_cut_short(made: Path, m
     assert bootstrap.is_usable()
 
 
+def test_where_uv_does_not_succeed_pip_installs_the_same(made: Path) -> None:
+    (made / ".venv" / "bin" / "uv").write_text("#!/bin/sh\nexit 2\n")
+    bootstrap.prepare(lock=made / "requirements.lock")
+    first, second = pip_calls(made)
+    assert f"{made}/requirements-setup.lock" in first
+    assert f"{made}/requirements.lock" in second
+    assert all("--require-hashes" in call for call in pip_calls(made))
+
+
+def test_where_there_is_no_uv_pip_installs_the_same(made: Path) -> None:
+    (made / ".venv" / "bin" / "uv").unlink()
+    bootstrap.prepare(lock=made / "requirements.lock")
+    assert f"{made}/requirements.lock" in pip_calls(made)[-1]
+
+
 def test_venv_whose_python_is_gone_is_not_usable(made: Path) -> None:
     python = made / ".venv" / "bin" / "python"
     assert bootstrap.is_usable()
@@ -84,7 +107,7 @@ def test_failed_install_is_explained_in_one_line_and_tried_again(made: Path) -> 
     assert "\n" not in str(ended.value)
     (made / "says").unlink()
     bootstrap.prepare(lock=made / "requirements.lock")
-    assert calls(made) == 2
+    assert calls(made) == 1
 
 
 @pytest.mark.parametrize(

@@ -189,6 +189,7 @@ def test_task_without_a_place_gives_its_thread_back() -> None:
     assert in_vain == [True, False], "places are given back"
 
 
+@pytest.mark.once
 @pytest.mark.django_db(transaction=True)
 def test_click_in_a_flood_starts_within_ten_seconds_of_a_minute(
     workspace: Workspace, member: Membership, poster: PinnedApp, lamina: Sandbox, settings: object

@@ -70,6 +70,7 @@ def manual(lamina: Sandbox) -> Sandbox:
     return lamina
 
 
+@pytest.mark.once
 @pytest.mark.timeout(240)
 def test_three_hundred_runs_settle_within_two_rounds_of_forty_calls_a_minute(
     member: Membership, poster: PinnedApp, manual: Sandbox
