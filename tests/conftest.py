@@ -21,6 +21,11 @@ from portal.workspaces.models import Membership, Role, User, Workspace
 from tests.factories import MembershipFactory, UserFactory, WorkspaceFactory
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest: at the end one process would wait for the other."""
+    items.sort(key=lambda item: item.get_closest_marker("once") is None)
+
+
 @pytest.fixture(autouse=True)
 def redis_is_here() -> Iterator[None]:
     """What a test knows of a Redis that is away ends with it."""

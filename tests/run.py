@@ -36,6 +36,7 @@ ONE_BY_ONE = ("-n", "0")
 # What brings its own database and broker, or knows neither: the second time would show nothing new.
 SAME_ON_POSTGRES = (
     "tests/lamina_integration/sandbox",
+    "tests/lamina_integration/test_[!l]*.py",  # all but the limits, which are kept in Redis
     "tests/portal/demo",
     "tests/portal/media/test_films.py",
     "tests/portal/media/test_stills.py",
@@ -106,7 +107,7 @@ def main(arguments: list[str]) -> int:
 
 def ignoring(paths: Sequence[str]) -> tuple[str, ...]:
     """Return how pytest is told to leave these out."""
-    return tuple(f"--ignore={path}" for path in paths)
+    return tuple(f"--ignore-glob={path}" for path in paths)
 
 
 def run(each: Pass, arguments: list[str]) -> int:

@@ -136,7 +136,9 @@ def sign_in(browser: Browser, demo: Demo, sessions: dict[str, Any]) -> Iterator[
     complaints: list[str] = []
 
     def open_page(account: str = "creator", **options: Any) -> Page:
-        context = browser.new_context(base_url=demo.url, storage_state=sessions.get(account), **options)
+        # Without a graphics card, what moves on a page is most of what the browser costs.
+        still = {"reduced_motion": "reduce"} | options
+        context = browser.new_context(base_url=demo.url, storage_state=sessions.get(account), **still)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(15_000)
