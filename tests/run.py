@@ -1,15 +1,16 @@
 """`make test`: the whole suite with what every machine has, then again with what this one has besides.
 
 First SQLite and the embedded Valkey; then on Postgres and Redis, where both can be reached, whatever
-they make a difference to, and there alone what is costly and needs no second look. The browser tests run
-beside these where there is a Chromium, and the short storms after them where there is a redis-server to
-start. TEST_DATABASE_URL and TEST_REDIS_URL say where (default: this machine's usual ports). With
+they make a difference to, and there alone what is costly and needs no second look. Beside the first run the
+browser tests where there is a Chromium, and beside the second the short storms where there is a redis-server
+to start; those of them that judge times come after it. TEST_DATABASE_URL and TEST_REDIS_URL say where (default: this machine's usual ports). With
 REQUIRE_SERVICES=1, as in CI, whatever is missing is a failure and not a shorter run.
 
 pytest's own summary is the last thing printed.
 """
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -76,33 +77,39 @@ def main(arguments: list[str]) -> int:
     for name, reason in missing.items():
         tell(f"Left out: {name} is {reason}.")
     has_services = not {"Postgres", "Redis"} & missing.keys()
-    services = {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
     suite = "not browser and not storm"
     # What is costly, and as good on one database as on the other, is tried on the one that production has.
     first = f"{suite} and not once" if has_services else suite
-    passes = [Pass(name="On SQLite and the embedded Valkey", options=(*SIDE_BY_SIDE, "-m", first))]
-    if has_services:
-        options = (*SIDE_BY_SIDE, "-m", suite, *ignoring(SAME_ON_POSTGRES))
-        passes.append(Pass(name="On Postgres and Redis", options=options, settings=services))
+    on_sqlite = Pass(name="On SQLite and the embedded Valkey", options=(*SIDE_BY_SIDE, "-m", first))
+    on_postgres = Pass(
+        name="On Postgres and Redis",
+        options=(*SIDE_BY_SIDE, "-m", suite, *ignoring(SAME_ON_POSTGRES)),
+        settings={"DATABASE_URL": database_url, "REDIS_URL": redis_url},
+    )
     # In a process of their own: a browser keeps an event loop running that other tests cannot share.
     browsing = Pass(name="Through a browser", options=(*ONE_BY_ONE, "-m", "browser"), path="tests/browser")
-    with contextlib.ExitStack() as beside:
-        started = beside.enter_context(Aside(browsing, arguments)) if browser else None
-        for each in passes:
-            if status := run(each, arguments):
-                return status
-        if started and (status := started.status()):
+    with contextlib.ExitStack() as beside, tempfile.NamedTemporaryFile() as busy:
+        browsed = beside.enter_context(Aside(browsing, arguments)) if browser else None
+        if status := run(on_sqlite, arguments):
             return status
-    if not has_services or "redis-server" in missing:
-        return 0
-    storms = Pass(
-        name="Short storms, on a Redis of their own",
-        # One at a time, for they are few and of different length.
-        options=(*SIDE_BY_SIDE, "--maxschedchunk=1", "-m", "storm"),
-        path="tests/storm",
-        settings={"TEST_DATABASE_URL": database_url},
-    )
-    return run(storms, arguments)
+        stormed = None
+        if has_services:
+            if "redis-server" not in missing:
+                # They wait for most of their time. Those whose times are judged wait until this file is let go of.
+                fcntl.flock(busy, fcntl.LOCK_EX)
+                storms = Pass(
+                    name="Short storms, on a Redis of their own",
+                    options=(*ONE_BY_ONE, "-m", "storm"),
+                    path="tests/storm",
+                    settings={"TEST_DATABASE_URL": database_url, "WAIT_FOR_FILE": busy.name},
+                )
+                stormed = beside.enter_context(Aside(storms, arguments))
+            if status := run(on_postgres, arguments):
+                return status
+        if browsed and (status := browsed.status()):
+            return status
+        fcntl.flock(busy, fcntl.LOCK_UN)
+        return stormed.status() if stormed else 0
 
 
 def ignoring(paths: Sequence[str]) -> tuple[str, ...]:
