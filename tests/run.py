@@ -3,8 +3,9 @@
 First SQLite and the embedded Valkey; then on Postgres and Redis, where both can be reached, whatever
 they make a difference to, and there alone what is costly and needs no second look. Beside the first run the
 browser tests where there is a Chromium, and beside the second the short storms where there is a redis-server
-to start; those of them that judge times come after it. TEST_DATABASE_URL and TEST_REDIS_URL say where (default: this machine's usual ports). With
-REQUIRE_SERVICES=1, as in CI, whatever is missing is a failure and not a shorter run.
+to start; those of them that judge times come after it. TEST_DATABASE_URL and TEST_REDIS_URL say where
+(default: this machine's usual ports). With REQUIRE_SERVICES=1, as in CI, whatever is missing is a failure
+and not a shorter run.
 
 pytest's own summary is the last thing printed.
 """

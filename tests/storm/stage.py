@@ -13,7 +13,7 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -62,12 +62,12 @@ def missing(database_url: str) -> str:
 class Stage:
     """Every process of a storm, and the ways to look at and disturb them."""
 
-    def __init__(self, *, database_url: str, haste: float, data: Path, ports: Sequence[int] = PORTS) -> None:
+    def __init__(self, *, database_url: str, haste: float, data: Path) -> None:
         self.data = data
         self.haste = haste
         self._server_url = database_url.replace("postgres://", "postgresql://", 1)
         self._database = f"storm_{os.getpid()}_{secrets.token_hex(3)}"
-        self._ports = free_ports(ports)
+        self._ports = free_ports()
         self.web_url = f"http://{HOST}:{self._ports['web']}"
         self.database_url = urlsplit(database_url)._replace(path=f"/{self._database}").geturl()
         self._defaults = {
@@ -248,12 +248,11 @@ def standing(
     *,
     database_url: str,
     haste: float,
-    ports: Sequence[int] = PORTS,
     keep_data: Callable[[], bool] = lambda: False,
 ) -> Iterator[Stage]:
     """A stage for as long as the block runs; its data folder goes unless it is to be kept."""
     data = Path(tempfile.mkdtemp(prefix="portal-storm-"))
-    stage = Stage(database_url=database_url, haste=haste, data=data, ports=ports)
+    stage = Stage(database_url=database_url, haste=haste, data=data)
     try:
         stage.start()
         yield stage
@@ -263,11 +262,11 @@ def standing(
             shutil.rmtree(data, ignore_errors=True)
 
 
-def free_ports(ports: Sequence[int]) -> dict[str, int]:
-    """Return those of these ports that nobody listens on, for the processes that have one."""
+def free_ports() -> dict[str, int]:
+    """Return some of the ports of storms that nobody listens on, for the processes that have one."""
     names = ("web", "lamina", "redis")
     found: list[int] = []
-    for port in ports:
+    for port in PORTS:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with contextlib.suppress(OSError):
@@ -275,7 +274,7 @@ def free_ports(ports: Sequence[int]) -> dict[str, int]:
                 found.append(port)
         if len(found) == len(names):
             return dict(zip(names, found, strict=True))
-    raise StageError(f"no {len(names)} free ports between {ports[0]} and {ports[-1]}")
+    raise StageError(f"no {len(names)} free ports between {PORTS[0]} and {PORTS[-1]}")
 
 
 def get_status(port: int, path: str) -> int:
