@@ -23,9 +23,8 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any
 
@@ -35,7 +34,6 @@ from lamina_integration.errors import LaminaAway, LaminaBudgetSpent
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_WAIT_SECONDS = 5.0
 STORE_AWAY_SECONDS = 2.0
 LOOKS_AGAIN_SECONDS = 1.0
 
@@ -364,51 +362,3 @@ class RequestBudget:
 
 def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
-
-
-def read_remaining(headers: Mapping[str, str]) -> int | None:
-    """Return how many requests Lamina says are left in this window."""
-    try:
-        return int(float(_header(headers, "RateLimit-Remaining") or ""))
-    except (ValueError, OverflowError):
-        return None
-
-
-def read_reset(headers: Mapping[str, str], *, now: float | None = None) -> float | None:
-    """Return in how many seconds Lamina's window begins anew."""
-    return _seconds(_header(headers, "RateLimit-Reset"), now=now)
-
-
-def read_retry_after(headers: Mapping[str, str], body: Any, *, now: float | None = None) -> float:
-    """Return how long a 429 asks to wait: its header, its body, the window's end, or a guess."""
-    in_body = body.get("retryAfter") if isinstance(body, dict) else None
-    for candidate in (_header(headers, "Retry-After"), in_body, _header(headers, "RateLimit-Reset")):
-        seconds = _seconds(candidate, now=now)
-        if seconds is not None:
-            return seconds
-    return DEFAULT_WAIT_SECONDS
-
-
-def _header(headers: Mapping[str, str], name: str) -> str | None:
-    lowered = {key.lower(): value for key, value in headers.items()}
-    return lowered.get(name.lower(), lowered.get(f"x-{name.lower()}"))
-
-
-def _seconds(value: Any, *, now: float | None) -> float | None:
-    """Read a wait given in seconds, as an absolute Unix time, or as an HTTP date; never a negative one."""
-    current = time.time() if now is None else now
-    if value is None or isinstance(value, bool):
-        return None
-    try:
-        seconds = float(value)
-    except (TypeError, ValueError, OverflowError):
-        try:
-            seconds = parsedate_to_datetime(str(value)).timestamp() - current
-        except (TypeError, ValueError, OverflowError):
-            return None
-    else:
-        if seconds > 1_000_000_000:
-            seconds -= current
-    if seconds != seconds:  # not a number
-        return None
-    return min(max(seconds, 0.0), 3600.0)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from lamina_integration.client.calls import Call
+from lamina_integration.client.rate_limit import read_retry_after
 from lamina_integration.errors import (
     InputProblem,
     LaminaAuthError,
@@ -23,7 +24,6 @@ from lamina_integration.errors import (
     LaminaResponseError,
     LaminaUnreachable,
 )
-from lamina_integration.limits import read_retry_after
 from lamina_integration.storable import loads
 from lamina_integration.wire import Page
 

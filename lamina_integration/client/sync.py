@@ -19,11 +19,12 @@ from lamina_integration.client.content import Content
 from lamina_integration.client.intelligence import Intelligence
 from lamina_integration.client.models import Models
 from lamina_integration.client.publishing import Publishing
+from lamina_integration.client.rate_limit import read_remaining, read_reset
 from lamina_integration.client.runs import Runs
 from lamina_integration.client.templates import Templates
 from lamina_integration.client.webhooks import Webhooks
 from lamina_integration.errors import LaminaError, LaminaRateLimited, LaminaUnreachable
-from lamina_integration.limits import Lane, RequestBudget, read_remaining, read_reset
+from lamina_integration.limits import Lane, RequestBudget
 from lamina_integration.streams import EventReader, ServerEvent, StreamTooLong
 
 T = TypeVar("T")
