@@ -21,7 +21,7 @@ Written by `make bench ARGS=--write`; read by nobody's program. Every figure is 
 the most beside it. Between the rounds a control is measured, and a ratio is taken to the mean of the controls before
 and after it; a run whose control drifts further than it says is refused. Server, load generator, database and broker
 share one machine, so that a rate alone says little: the ratios, and the CPU time of the server's processes (user and
-system), say more. A measurement that has no section was refused whenever it was taken.
+system), say more. A measurement that has no section was not taken yet, or was refused.
 """
 
 

@@ -77,7 +77,7 @@ def is_shown(page: Page, selector: str) -> bool:
 def test_a_photo_becomes_pictures_in_the_gallery(sign_in: SignIn, demo: Demo, photos: Path, webhooks: bool) -> None:
     demo.turn(webhooks=webhooks)
     try:
-        page = sign_in()
+        page = sign_in(reduced_motion="no-preference")
         open_app(page, "Product Shots with Mood Board")
         upload(page, "Your product", photos / "sideways.jpg")
         expect(page.get_by_text("Turned upright, location removed")).to_be_visible()
