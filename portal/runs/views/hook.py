@@ -10,6 +10,9 @@ from django.views.decorators.http import require_POST
 from portal.runs import inbox, rejections, tasks
 from portal.workspaces.tasks import nudge
 
+PIECE_BYTES = 64 * 1024
+MOST_PIECES = 64  # whoever sends more than 4 MB may lose the connection
+
 
 @csrf_exempt
 @require_POST
@@ -20,10 +23,10 @@ def receive(request: HttpRequest, token: str) -> HttpResponse:
     except ValueError:
         length = inbox.MAX_BODY_BYTES + 1
     if length > inbox.MAX_BODY_BYTES:
-        return too_large()
+        return too_large(request)
     body = request.read(inbox.MAX_BODY_BYTES + 1)
     if len(body) > inbox.MAX_BODY_BYTES:
-        return too_large()
+        return too_large(request)
     answer, delivery_id = inbox.receive(token=token, headers=request.headers, body=body)
     if delivery_id is not None:
         transaction.on_commit(partial(nudge, tasks.apply_delivery, delivery_id))
@@ -35,7 +38,11 @@ def receive(request: HttpRequest, token: str) -> HttpResponse:
     return response
 
 
-def too_large() -> HttpResponse:
-    """Refuse a body that is longer than any delivery, unread."""
+def too_large(request: HttpRequest) -> HttpResponse:
+    """Refuse a body that is longer than any delivery; what is read of it is thrown away."""
     rejections.count(rejections.Reason.TOO_LARGE)
+    # The server drops a connection with an unread body, and with it the delivery that comes next on it.
+    for _piece in range(MOST_PIECES):
+        if not request.read(PIECE_BYTES):
+            break
     return HttpResponse(status=413)

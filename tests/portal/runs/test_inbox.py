@@ -1,5 +1,6 @@
 """Deliveries: signed for real, then tampered with, repeated, reordered, aged."""
 
+import io
 import json
 import time
 import uuid
@@ -296,8 +297,22 @@ def test_stale_delivery_of_a_second_run_is_asked_about_and_put_on_record(
     assert f"Lamina has a second run for this one: {second.run_id}." in {move.why for move in sent.history.all()}
 
 
-def test_large_body_is_refused_unread(deliver: Deliver) -> None:
-    assert deliver(b" " * (256 * 1024 + 1)).status_code == 413
+@pytest.mark.parametrize("length", [256 * 1024 + 1, 3_000_000])
+def test_large_body_is_refused_and_read_piece_by_piece_to_its_end(sent: Run, client: Client, length: int) -> None:
+    class Stream(io.BytesIO):
+        largest = 0
+
+        def read(self, size: int | None = -1) -> bytes:
+            got = super().read(size)
+            self.largest = max(self.largest, len(got))
+            return got
+
+    stream = Stream(b" " * length)
+    address = f"/hooks/lamina/{sent.attempts.get().token}/"
+    told = {"wsgi.input": stream, "CONTENT_LENGTH": str(length)}
+    assert client.post(address, content_type="application/json", **told).status_code == 413
+    assert stream.tell() == length, "the server would drop the connection and the next delivery with it"
+    assert stream.largest <= 256 * 1024 + 1
 
 
 def test_delivery_says_which_attempt_a_lost_answer_belongs_to(
