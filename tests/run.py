@@ -1,15 +1,16 @@
 """`make test`: the whole suite with what every machine has, then again with what this one has besides.
 
 First SQLite and the embedded Valkey; then on Postgres and Redis, where both can be reached, whatever
-they make a difference to, and there alone what is costly and needs no second look. Beside these two, one
-after the other, the browser tests where there is a Chromium and the short storms where there is a
-redis-server to start; those storms that judge times come after everything else. TEST_DATABASE_URL and
-TEST_REDIS_URL say where (default: this machine's usual ports). With REQUIRE_SERVICES=1, as in CI, whatever
-is missing is a failure and not a shorter run.
+they make a difference to, and there alone what is costly and needs no second look. Beside the first run the
+short storms where there is a redis-server to start, of which those that judge times wait until all else is
+done; beside the last run the browser tests where there is a Chromium. TEST_DATABASE_URL and TEST_REDIS_URL
+say where (default: this machine's usual ports). With REQUIRE_SERVICES=1, as in CI, whatever is missing is a
+failure and not a shorter run.
 
 pytest's own summary is the last thing printed.
 """
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -17,7 +18,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,24 +89,28 @@ def main(arguments: list[str]) -> int:
     )
     # In a process of their own: a browser keeps an event loop running that other tests cannot share.
     browsing = Pass(name="Through a browser", options=(*ONE_BY_ONE, "-m", "browser"), path="tests/browser")
-    with tempfile.NamedTemporaryFile() as busy:
-        aside = [browsing] if browser else []
+    # Those storms whose times are judged wait until this file is let go of.
+    with contextlib.ExitStack() as beside, tempfile.NamedTemporaryFile() as busy:
+        fcntl.flock(busy, fcntl.LOCK_EX)
+        stormed = browsed = None
         if has_services and "redis-server" not in missing:
-            # They wait for most of their time. Those whose times are judged wait until this file is let go of.
             storms = Pass(
                 name="Short storms, on a Redis of their own",
                 options=(*ONE_BY_ONE, "-m", "storm"),
                 path="tests/storm",
                 settings={"TEST_DATABASE_URL": database_url, "WAIT_FOR_FILE": busy.name},
             )
-            aside.append(storms)
-        fcntl.flock(busy, fcntl.LOCK_EX)
-        with Aside(aside, arguments) as beside:
-            for each in [on_sqlite, on_postgres] if has_services else [on_sqlite]:
-                if status := run(each, arguments):
-                    return status
-            fcntl.flock(busy, fcntl.LOCK_UN)
-            return beside.status()
+            stormed = beside.enter_context(Aside(storms, arguments))
+        passes = [on_sqlite, on_postgres] if has_services else [on_sqlite]
+        for each in passes:
+            if browser and each is passes[-1]:
+                browsed = beside.enter_context(Aside(browsing, arguments))
+            if status := run(each, arguments):
+                return status
+        if browsed and (status := browsed.status()):
+            return status
+        fcntl.flock(busy, fcntl.LOCK_UN)
+        return stormed.status() if stormed else 0
 
 
 def ignoring(paths: Sequence[str]) -> tuple[str, ...]:
@@ -121,52 +125,36 @@ def run(each: Pass, arguments: list[str]) -> int:
 
 
 class Aside:
-    """Passes that run one after another beside others, and are printed when those are done."""
+    """A pass that runs beside others, and is printed when they are done."""
 
-    def __init__(self, passes: Sequence[Pass], arguments: list[str]) -> None:
-        self._passes, self._arguments = passes, arguments
-        self._folder = tempfile.TemporaryDirectory()
-        self._printed = [Path(self._folder.name, str(number)) for number in range(len(passes))]
-        self._statuses: list[int] = []
-        self._process: subprocess.Popen[bytes] | None = None
-        self._is_over = False
-        self._turn = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="aside")
+    def __init__(self, each: Pass, arguments: list[str]) -> None:
+        self._pass, self._arguments = each, arguments
 
     def __enter__(self) -> Self:
-        for each in self._passes:
-            tell(f"{each.name}: runs beside the others, and is told of later.")
-        self._thread.start()
+        tell(f"{self._pass.name}: begun, and told of later.")
+        self._printed = tempfile.TemporaryFile()
+        self._process = subprocess.Popen(
+            command(self._pass, self._arguments),
+            env=environment(self._pass),
+            stdout=self._printed,
+            stderr=subprocess.STDOUT,
+        )
         return self
 
     def __exit__(self, *exception: object) -> None:
-        with self._turn:
-            self._is_over = True
-            if self._process and self._process.poll() is None:
-                # As Ctrl-C does: the demo that it has started ends with it.
-                self._process.send_signal(signal.SIGINT)
-        self._thread.join()
-        self._folder.cleanup()
-
-    def _run(self) -> None:
-        for each, printed in zip(self._passes, self._printed, strict=True):
-            with self._turn, printed.open("wb") as said:
-                if self._is_over:
-                    return
-                self._process = subprocess.Popen(
-                    command(each, self._arguments), env=environment(each), stdout=said, stderr=subprocess.STDOUT
-                )
-            self._statuses.append(passed(self._process.wait()))
-            if self._statuses[-1]:
-                return
+        if self._process.poll() is None:
+            # As Ctrl-C does: the demo that it has started ends with it.
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait()
+        self._printed.close()
 
     def status(self) -> int:
-        """Wait until they are over, print what they printed, and return the status of the first that failed."""
-        self._thread.join()
-        for each, printed in zip(self._passes, self._printed, strict=True):
-            if printed.exists():
-                tell(f"{each.name}:\n{printed.read_text(errors='replace')}")
-        return next((status for status in self._statuses if status), 0)
+        """Wait until it is over, print what it printed, and return its status."""
+        status = passed(self._process.wait())
+        self._printed.seek(0)
+        tell(f"{self._pass.name}:")
+        tell(self._printed.read().decode(errors="replace"))
+        return status
 
 
 def passed(status: int) -> int:
