@@ -13,7 +13,7 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,6 +40,8 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 WORKERS = tuple(name for name in COMPOSE if name.startswith("worker-"))
 LANES = tuple(name.removeprefix("worker-") for name in WORKERS)
 PORTAL = ("web", *WORKERS, "beat")
+# Settings that one worker needs alone: what nobody has acknowledged in time any of them takes back, for all queues.
+TAKES_BACK = {"STORM_VISIBILITY_TIMEOUT": "worker-interactive"}
 DATABASE_URL = "postgres://postgres@127.0.0.1:5432/postgres"
 UNLIMITED = "1000000"
 PASSWORD = secrets.token_urlsafe(12)
@@ -127,7 +129,9 @@ class Stage:
         self.company.wait_up("redis", "lamina")
         busy = not wait_until(self._is_idle, seconds=3)
         if changed or busy:
-            names = PORTAL if "PORTAL_PUBLIC_URL" in changed else WORKERS
+            names: Sequence[str] = PORTAL if "PORTAL_PUBLIC_URL" in changed else WORKERS
+            if not busy and changed and changed.items() <= settings.items() and changed.keys() <= TAKES_BACK.keys():
+                names = [TAKES_BACK[name] for name in changed]
             self.company.environment |= changed
             for name in names:
                 self.company.kill(name, comes_back=False)

@@ -41,9 +41,9 @@ def quiet(name: str) -> None:
             fcntl.flock(held, fcntl.LOCK_EX)
 
 
-# Those with settings of their own late and together: each change starts the workers anew.
+# Those with settings of their own late and together: each change starts workers anew.
 NAMES = sorted(
-    PROMISES, key=lambda name: (PROMISES[name].is_timed, bool(PROMISES[name].settings), PROMISES[name].is_limited)
+    PROMISES, key=lambda name: (PROMISES[name].is_timed, PROMISES[name].is_limited, bool(PROMISES[name].settings))
 )
 
 
