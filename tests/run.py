@@ -33,6 +33,8 @@ BROWSERS = ("chromium", "chromium-browser")
 NO_TESTS_SELECTED = 5
 PYTEST = (sys.executable, "-m", "pytest")
 SIDE_BY_SIDE = ("-n", "2")
+# Where what runs beside them waits most of its time, one more has room.
+THREE_BY_THREE = ("-n", "3")
 # The browser journeys share one demo and turn its stand-in's knobs.
 ONE_BY_ONE = ("-n", "0")
 # What brings its own database and broker, or knows neither: the second time would show nothing new.
@@ -81,7 +83,8 @@ def main(arguments: list[str]) -> int:
     suite = "not browser and not storm"
     # What is costly, and as good on one database as on the other, is tried on the one that production has.
     first = f"{suite} and not once" if has_services else suite
-    on_sqlite = Pass(name="On SQLite and the embedded Valkey", options=(*SIDE_BY_SIDE, "-m", first))
+    workers = THREE_BY_THREE if has_services else SIDE_BY_SIDE
+    on_sqlite = Pass(name="On SQLite and the embedded Valkey", options=(*workers, "-m", first))
     on_postgres = Pass(
         name="On Postgres and Redis",
         options=(*SIDE_BY_SIDE, "-m", suite, *ignoring(SAME_ON_POSTGRES)),
