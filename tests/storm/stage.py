@@ -130,7 +130,7 @@ class Stage:
         busy = not wait_until(self._is_idle, seconds=3)
         if changed or busy:
             names: Sequence[str] = PORTAL if "PORTAL_PUBLIC_URL" in changed else WORKERS
-            if not busy and changed and changed.items() <= settings.items() and changed.keys() <= TAKES_BACK.keys():
+            if not busy and changed.items() <= settings.items() and changed.keys() <= TAKES_BACK.keys():
                 names = [TAKES_BACK[name] for name in changed]
             self.company.environment |= changed
             for name in names:
