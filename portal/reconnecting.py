@@ -10,9 +10,34 @@ from typing import Any
 from celery.app.amqp import AMQP
 from kombu import pools
 from kombu.connection import Connection
+from kombu.transport import TRANSPORT_ALIASES, redis
 
 LONGEST_PAUSE_SECONDS = 4.0
 IN_PASSING = {"socket_connect_timeout": 1, "socket_timeout": 1, "max_retries": 0}
+
+
+class KeptChannel(redis.Channel):
+    """Kombu's, which makes a Redis client anew for every message it sends or acknowledges: that takes longer."""
+
+    _kept: Any = None
+
+    def _create_client(self, asynchronous: bool = False) -> Any:
+        """Return the one client of the pool there is now, which many may use; one that listens is its owner's."""
+        if asynchronous:
+            return super()._create_client(asynchronous=True)  # type: ignore[no-untyped-call]
+        if self._kept is None or self._kept.connection_pool is not self.pool:
+            self._kept = super()._create_client()  # type: ignore[no-untyped-call]
+        return self._kept
+
+
+class KeptTransport(redis.Transport):
+    """Redis as a broker, through such channels."""
+
+    Channel = KeptChannel
+
+
+# By name, because kombu's pools make connections of a class of their own.
+TRANSPORT_ALIASES["redis"] = f"{__name__}:{KeptTransport.__name__}"
 
 
 class PatientConnection(Connection):

@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 
 from portal import beat
 from portal.celery import app, look_after_connections
-from portal.reconnecting import LONGEST_PAUSE_SECONDS
+from portal.reconnecting import LONGEST_PAUSE_SECONDS, KeptChannel
 
 NOBODY = "redis://127.0.0.1:1/0"
 
@@ -71,3 +71,22 @@ def test_connection_to_the_database_serves_many_tasks_until_it_is_old() -> None:
     connection.close_at = 0.0
     look_after_connections()
     assert connection.connection is None
+
+
+@pytest.mark.parametrize("application", [app, beat.app], ids=["workers", "beat"])
+def test_messages_go_out_through_one_client(application: Celery) -> None:
+    with application.amqp.producer_pool.acquire(block=True) as producer:
+        channel = producer.channel
+        assert isinstance(channel, KeptChannel)
+        assert channel._create_client() is channel._create_client()
+        assert channel._create_client(asynchronous=True) is not channel._create_client()
+
+
+def test_client_of_a_pool_that_was_given_up_is_given_up_too() -> None:
+    with app.connection_for_write() as connection:
+        channel = connection.default_channel
+        before = channel._create_client()
+        channel._disconnect_pools()
+        after = channel._create_client()
+        assert after is not before
+        assert after.ping()
