@@ -6,8 +6,10 @@ The schedule stands in the settings; `portal.beat` reads it without loading the 
 import os
 
 from celery import Celery
-from celery.signals import task_postrun, task_prerun, worker_init
+from celery.signals import task_postrun, task_prerun, worker_before_create_process, worker_init
 from django.db import close_old_connections
+
+from portal import garbage
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
@@ -29,4 +31,10 @@ def keep_connections(**_others: object) -> None:
     task_postrun.connect(look_after_connections)
 
 
+def settle_in(**_others: object) -> None:
+    """Have a worker's processes share what it has loaded before it forks them."""
+    garbage.settle_in()
+
+
 worker_init.connect(keep_connections)
+worker_before_create_process.connect(settle_in)
