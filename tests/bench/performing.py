@@ -31,7 +31,7 @@ def perform(names: Sequence[str], sizes: Sizes) -> list[Measured]:
     with stage() as standing:
         os.environ.update(standing.environment)
         django.setup()
-        call_command("migrate", verbosity=0)
+        call_command("migrate", run_syncdb=True, verbosity=0)
         found: list[Measured] = []
         try:
             for name in names:

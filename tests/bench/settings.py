@@ -6,8 +6,9 @@ import os
 os.environ.setdefault("PORTAL_ENV", "development")
 
 from portal.settings import *  # noqa: F403
-from portal.settings import STORAGES
+from portal.settings import INSTALLED_APPS, STORAGES
 
+INSTALLED_APPS += ["tests.bench"]
 ROOT_URLCONF = "tests.bench.urls"
 # Pages name their styles without a manifest, which would have to be collected first.
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}

@@ -1,4 +1,4 @@
-"""Settling: from the click on a form to a run that is over, beside tasks that do nothing."""
+"""Settling: from the click on a form to a run that is over, beside the same journey in bare Celery."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from portal.runs.models import Run
 from portal.runs.states import Status
 from portal.workspaces.lamina import client_for
 from portal.workspaces.models import Membership
-from tests.bench import load, scene
+from tests.bench import bare, load, scene
+from tests.bench.models import BareRun
 from tests.bench.report import Figure, Measured, ratios
 from tests.bench.sizes import Sizes
 from tests.bench.stage import Stage
@@ -30,10 +31,9 @@ from tests.storm.processes import wait_until
 # Production has a worker for each lane; on one machine what a click needs first has its own, the rest another.
 QUEUES = {"interactive": "interactive", "others": ",".join(lane for lane in settings.LANES if lane != "interactive")}
 PROCESSES_A_WORKER = 2
-APP_ID = "00000000-0000-4000-8000-00000000bea7"
 # Words, so that nothing has to be drawn by the stand-in or copied by us.
 APP = {
-    "appId": APP_ID,
+    "appId": bare.APP_ID,
     "name": "A line of words",
     "parameters": [{"id": "p1", "key": "subject", "name": "Subject", "type": "text"}],
     "outputs": [{"index": 0, "label": "Line", "type": "text"}],
@@ -42,38 +42,44 @@ PATIENCE_SECONDS = 120
 
 
 def measure(stage: Stage, sizes: Sizes) -> Measured:
-    """Return how many clicks a second are settled, beside how many tasks that do nothing are done."""
+    """Return how many clicks a second are settled, by the portal and by bare Celery in turn."""
     open_up(stage)
     member = scene.a_member()
     pinned = pinned_app(member)
     cookie = scene.cookie_of(member)
-    settle(stage, pinned, cookie, max(sizes.runs // 10, 4))
+    settle(stage, pinned, cookie, max(sizes.runs // 5, 4))
+    settle_bare(stage, max(sizes.runs // 5, 4))
     do_nothing(max(sizes.nothings // 10, 4))
-    bare = [do_nothing(sizes.nothings)]
+    controls, nothings = [settle_bare(stage, sizes.bare_runs)], []
     rates, cpu = [], dict.fromkeys(stage.company.services, 0.0)
     for _ in range(sizes.rounds):
         before = {name: stage.cpu_seconds(name) for name in cpu}
         rates.append(settle(stage, pinned, cookie, sizes.runs))
         for name in cpu:
             cpu[name] += stage.cpu_seconds(name) - before[name]
-        bare.append(do_nothing(sizes.nothings))
+        nothings.append(do_nothing(sizes.nothings))
+        controls.append(settle_bare(stage, sizes.bare_runs))
     waits = Run.objects.filter(status=Status.COMPLETED).aggregate(mean=Avg(F("finished_at") - F("created_at")))["mean"]
     close_down(stage)
     each = {name: seconds / sizes.runs / sizes.rounds * 1000 for name, seconds in cpu.items()}
     return Measured(
         name="settling",
         what="from the click on a form to a run that is over, with a stand-in that finishes at once",
-        control_name="Celery tasks that do nothing, same broker and workers",
-        control=bare,
+        control_name="the same journey in bare Celery, same broker and workers",
+        control=controls,
         figures=[
-            Figure(name="runs a second, to tasks that do nothing", values=ratios(rates, bare), goal=(">=", 0.3)),
+            Figure(name="runs a second, to bare Celery's", values=ratios(rates, controls), goal=(">=", 0.3)),
             Figure(name="runs a second", values=rates, goal=(">=", 40)),
-            Figure(name="tasks that do nothing a second", values=bare),
+            Figure(name="bare Celery's runs a second", values=controls),
+            Figure(name="tasks that do nothing a second", values=nothings),
             *(Figure(name=f"CPU time of {name} a run", values=[value], unit=" ms") for name, value in each.items()),
         ],
         notes=[
-            f"Each round: {sizes.runs} forms sent over HTTP by 8 at once, and {sizes.nothings} tasks that do nothing. "
-            "A run is two requests to the web server (the form, the delivery), three to the stand-in, and three tasks. "
+            f"Each round: {sizes.runs} forms sent over HTTP by 8 at once; then {sizes.bare_runs} to the control, "
+            "which does the same as a tutorial would: a form makes a row and queues a task, that starts a run at the "
+            "stand-in, and the delivery queues a task that writes down the end; no person, session, budget, history, "
+            "claim or check. A run is two requests to the web server (the form, the delivery), one to the stand-in, "
+            "and two tasks; what many runs ask for together, such as the app's newest form, is asked once. "
             f"{len(QUEUES)} workers of {PROCESSES_A_WORKER} processes, a web server of 2, the stand-in, the database, "
             f"the broker and the senders share the cores. From click to end took {waits.total_seconds():.1f} s in the "
             "mean, most of it in the queue that the senders fill."
@@ -100,7 +106,7 @@ def close_down(stage: Stage) -> None:
 def pinned_app(member: Membership) -> PinnedApp:
     """Return the stand-in's app, pinned in the member's workspace, with its keys known."""
     with client_for(member.workspace, lane=Lane.INTERACTIVE) as client:
-        pinned = pin(workspace=member.workspace, lamina_id=APP_ID, capability="image", client=client)
+        pinned = pin(workspace=member.workspace, lamina_id=bare.APP_ID, capability="image", client=client)
     if not inbox.refresh_keys():
         raise AssertionError("the stand-in's signing keys could not be fetched")
     return pinned
@@ -133,6 +139,22 @@ def click(stage: Stage, pinned: PinnedApp, cookie: str, token: uuid.UUID) -> byt
         },
         body=urlencode(form).encode(),
     )
+
+
+def settle_bare(stage: Stage, count: int) -> float:
+    """Send so many forms to the control and return how many a second were settled."""
+    tokens = [uuid.uuid4() for _ in range(count)]
+    began = time.perf_counter()
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    forms = [urlencode({"token": token}).encode() for token in tokens]
+    requests = [load.request("POST", "/bare/", port=stage.ports.web, headers=headers, body=form) for form in forms]
+    sent = load.flood(stage.ports.web, requests, connections=8)
+    if sent.statuses != {302: count}:
+        raise AssertionError(f"{count} forms answered {sent.statuses}")
+    open_ones = BareRun.objects.filter(token__in=tokens).exclude(status="completed")
+    if not wait_until(lambda: not open_ones.exists(), seconds=PATIENCE_SECONDS, pause=0.02):
+        raise AssertionError("the control never settled")
+    return count / (time.perf_counter() - began)
 
 
 def do_nothing(count: int) -> float:

@@ -18,6 +18,7 @@ class Sizes:
     watch_seconds: float
     nothings: int
     runs: int
+    bare_runs: int
     budget_calls: int
     budget_window: float
     warm_runs: int
@@ -34,6 +35,7 @@ FULL = Sizes(
     watch_seconds=20,
     nothings=1000,
     runs=200,
+    bare_runs=400,
     budget_calls=160,
     budget_window=60,
     warm_runs=500,
@@ -49,6 +51,7 @@ QUICK = Sizes(
     watch_seconds=5,
     nothings=40,
     runs=8,
+    bare_runs=8,
     budget_calls=64,
     budget_window=2,
     warm_runs=10,

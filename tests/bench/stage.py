@@ -77,7 +77,7 @@ class Stage:
 
     def start_worker(self, name: str, *, queues: str, processes: int) -> None:
         """Start a worker with production's pool, and return when it takes orders."""
-        command = [sys.executable, "-m", "celery", "-A", "tests.bench.tasks", "worker", "--pool", "prefork"]
+        command = [sys.executable, "-m", "celery", "-A", "portal.celery", "worker", "--pool", "prefork"]
         command += ["--concurrency", str(processes), "-Q", queues, "-n", f"{name}@%h", "-l", "INFO"]
         self.start(name, command, is_up=lambda service: " ready." in service.said)
 

@@ -1,8 +1,12 @@
-"""The portal's Celery application with one more task, which does nothing: the control of settling."""
+"""The tasks of settling's controls, found by Celery because the benchmarks' settings have this folder installed."""
 
-from portal.celery import app
+from celery import shared_task
+
+from tests.bench import bare
+
+__all__ = ["bare", "nothing"]
 
 
-@app.task(name="tests.bench.nothing")
+@shared_task(name="tests.bench.nothing")
 def nothing() -> None:
     """Do nothing."""
