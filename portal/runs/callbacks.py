@@ -1,9 +1,11 @@
 """Where Lamina is asked to tell its news of an attempt, and what happens when it does not take our address."""
 
 import logging
+from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
+from django.db.models import Exists
 from django.urls import reverse
 
 from portal.runs.models import Attempt, Callback
@@ -15,11 +17,16 @@ REFUSED_KEY = "callback-refused"
 TRIED_AGAIN_SECONDS = 600
 
 
+def was_refused(run_id: Any) -> Exists:
+    """Return an expression for whether Lamina refused our address for a run that an outer query names."""
+    return Exists(Attempt.objects.filter(run_id=run_id, callback=Callback.REFUSED))
+
+
 def url_of(attempt: Attempt) -> str | None:
     """Return the attempt's own address for Lamina's news; None when Lamina cannot reach the portal, or refused it."""
-    if not settings.PORTAL_PUBLIC_URL or cache.get(REFUSED_KEY) == settings.PORTAL_PUBLIC_URL:
+    if attempt.without_callback or not settings.PORTAL_PUBLIC_URL:
         return None
-    if attempt.run.attempts.filter(callback=Callback.REFUSED).exists():
+    if cache.get(REFUSED_KEY) == settings.PORTAL_PUBLIC_URL:
         return None
     return settings.PORTAL_PUBLIC_URL + reverse("hook", args=[attempt.token])
 

@@ -22,12 +22,6 @@ MOST_TRIES = 8
 COPIES = uuid.UUID("b0f7ce0e-3a50-4d0b-9a53-3ad6b7d6b7c1")  # the names of copies are made from it
 
 
-def copies_of(run_id: uuid.UUID) -> list[int]:
-    """Return the outputs of a run that are made and not ours yet."""
-    due = Output.objects.filter(run_id=run_id, copy_next_at__lte=timezone.now())
-    return list(due.values_list("pk", flat=True))
-
-
 def copies_to_make() -> list[int]:
     """Return every output whose copy is due, and leave it to a message for a while."""
     now = timezone.now()

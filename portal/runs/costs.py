@@ -94,7 +94,7 @@ def book(run: "Run", *, was_unconfirmed: bool = False, is_over: bool = True) -> 
     elif not run.lamina_run_id or not is_over:
         budgets.settle(run.pk, made=None)
     else:
-        made = run.outputs.filter(status="completed", version=1).count()  # others are refinements, and theirs to pay
+        made = run.count_made()
         budgets.settle(run.pk, made=made or (None if run.status == Status.COMPLETED else 0))
 
 

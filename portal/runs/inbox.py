@@ -4,6 +4,7 @@ The web process only verifies and stores; nothing is applied and no call goes ou
 waits for our answer. Contract: Lamina's webhook headers and signature, which are not ours.
 """
 
+import functools
 import logging
 import time
 import uuid
@@ -53,6 +54,15 @@ KEYS = "signing-keys"
 KEYS_CACHE_SECONDS = 30
 # Other processes believe a key that Lamina has withdrawn so much longer; a new one they find at once.
 KEYS_HELD_SECONDS = 2.0
+TO_APPLY = (
+    "verdict",
+    "lamina_run_id",
+    "body",
+    "tries",
+    "applied_at",
+    "attempt__unanswered",
+    *(f"attempt__run__{name}" for name in ("reference", "request_id", "lamina_run_id")),
+)
 
 STORE = """
 insert into runs_delivery
@@ -233,31 +243,40 @@ def _fetched() -> Sequence[SigningKey] | None:
     return None
 
 
-def apply_delivery(delivery_id: int) -> uuid.UUID:
-    """Apply a stored delivery to its run and return the run's id; an applied one is left alone.
+@functools.cache
+def deliveries_with_runs() -> models.QuerySet[Delivery]:
+    """Return the query for what applying a delivery takes; made once, because making it takes long."""
+    return Delivery.objects.select_related("attempt__run").only(*TO_APPLY)
+
+
+def apply_delivery(delivery_id: int) -> tuple[uuid.UUID, rows.Run | None]:
+    """Apply a stored delivery to its run; return the run's id, and the run as that has left it.
+
+    One that is applied is left alone; where nothing is applied, no run is returned.
 
     A stale one only leads to a question: what Lamina says now is applied instead, at the next round.
     One that names a run we did not know for its own stays as it is until Lamina has answered.
     """
-    delivery = Delivery.objects.select_related("attempt__run").get(pk=delivery_id)
+    delivery = deliveries_with_runs().get(pk=delivery_id)
     run_id = delivery.attempt.run_id
     if delivery.applied_at:
-        return run_id
+        return run_id, None
     if delivery.verdict == Verdict.STALE and delivery.attempt.run.lamina_run_id != delivery.lamina_run_id:
-        return run_id  # see hints
+        return run_id, None  # see hints
     Delivery.objects.filter(pk=delivery_id).update(
         tries=models.F("tries") + 1, next_at=timezone.now() + timedelta(seconds=2 ** min(delivery.tries + 2, 8))
     )
+    run = None
     with trace.about(delivery.attempt.run):
         if delivery.verdict == Verdict.STALE:
             rounds.want_details(run_id)
         else:
-            track.adopt(run_id, read_run(delivery.body), told_by=Teller.DELIVERY)
+            run = track.adopt(run_id, read_run(delivery.body), told_by=Teller.DELIVERY)
             if delivery.attempt.unanswered:
                 Attempt.objects.filter(pk=delivery.attempt_id).update(unanswered=False)
         Delivery.objects.filter(pk=delivery_id).update(applied_at=timezone.now(), error="")
         logger.info("delivery applied run=%s delivery=%d", delivery.attempt.run.reference, delivery_id)
-    return run_id
+    return run_id, run
 
 
 def put_off(delivery_id: int, *, error: str) -> None:

@@ -116,6 +116,9 @@ class Run(models.Model):
 
     objects = RunQuerySet.as_manager()
 
+    is_new = False  # set by `submit` on what it has just made
+    places: "list[Output] | None" = None  # its outputs, where whoever has locked its row has read them
+
     class Meta:
         ordering = ["-created_at"]
         verbose_name = _("run")
@@ -182,8 +185,7 @@ class Run(models.Model):
             if moved:
                 Move.objects.create(run=self, at=now, leaving=leaving, to=to, told_by=told_by, why=why)
             if moved and to in FINAL:
-                # Nothing will come for the places that are still empty.
-                self.outputs.filter(status=OutputStatus.PENDING).update(status=OutputStatus.CANCELLED)
+                self._close_places()
             if moved:
                 self.status = to
                 self.version += 1
@@ -191,6 +193,20 @@ class Run(models.Model):
                     setattr(self, name, value)
                 costs.follow(self, leaving=leaving)
         return bool(moved)
+
+    def _close_places(self) -> None:
+        """Expect nothing any more in the places that are still empty."""
+        empty = None if self.places is None else [row for row in self.places if row.status == OutputStatus.PENDING]
+        if empty is None or empty:
+            self.outputs.filter(status=OutputStatus.PENDING).update(status=OutputStatus.CANCELLED)
+        for row in empty or []:
+            row.status = OutputStatus.CANCELLED
+
+    def count_made(self) -> int:
+        """Return how many outputs it has made itself; those of its refinements are theirs to pay."""
+        if self.places is None:
+            return self.outputs.filter(status=OutputStatus.COMPLETED, version=1).count()
+        return sum(row.status == OutputStatus.COMPLETED and row.version == 1 for row in self.places)
 
     def wait_again(self, *, told_by: str, why: str, **changes: Any) -> bool:
         """Move back to waiting, or end it if a person has asked for that meanwhile: Lamina has no such run."""
@@ -274,13 +290,16 @@ class Attempt(models.Model):
         ]
         indexes = [models.Index(fields=["sent_at"], condition=Q(unanswered=True), name="attempt_unanswered")]
 
+    without_callback = False  # set by `claim` where Lamina has refused our address for the run before
+
     def __str__(self) -> str:
         return f"{self.run} {self.opened_at:%H:%M:%S}"
 
     def close(self, outcome: str, *, unanswered: bool = False) -> None:
         """Write down how it ended, and whether that leaves open what became of it at Lamina."""
         self.closed_at, self.outcome, self.unanswered = timezone.now(), outcome[:200], unanswered
-        self.save(update_fields=["closed_at", "outcome", "unanswered"])
+        ended = {"closed_at": self.closed_at, "outcome": self.outcome, "unanswered": unanswered}
+        Attempt.objects.filter(pk=self.pk).update(**ended)
 
 
 class OutputStatus(models.TextChoices):

@@ -8,11 +8,11 @@ it did not arrive.
 import logging
 import uuid
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -44,7 +44,7 @@ from portal.runs.lanes import SCHEMA_SECONDS
 from portal.runs.leases import LEASE_SECONDS, renewed
 from portal.runs.models import Attempt, Callback, Move, Output, Run, RunLane
 from portal.runs.states import FINAL, NOT_CANCELLABLE, Status, Teller
-from portal.workspaces.brakes import TRY_EVERY, credits_words, find_brake, note_refusal, stopped_words
+from portal.workspaces.brakes import TRY_EVERY, credits_words, find_brake, may_be_braked, note_refusal, stopped_words
 from portal.workspaces.budgets import find_stop, stops_of
 from portal.workspaces.lamina import client_for
 from portal.workspaces.models import Membership
@@ -73,8 +73,8 @@ def submit(
 ) -> Run:
     """Record the run a form asks for, once per form token; a worker sends it.
 
-    The form's draft goes with it. Raises SpendingRefused, and saves nothing, when the budget has no room
-    for it or spending is stopped.
+    The form's draft goes with it. What the form has started before is returned instead, and is not new.
+    Raises SpendingRefused, and saves nothing, when the budget has no room for it or spending is stopped.
     """
     now = timezone.now()
     run = Run(
@@ -92,24 +92,33 @@ def submit(
         # Nobody nudges a row of a batch: the sweep hands them out, a few at a time.
         next_at=now + timedelta(seconds=NUDGE_GRACE_SECONDS if lane == RunLane.INTERACTIVE else 0),
     )
-    with transaction.atomic():
-        try:
-            with transaction.atomic():
-                run.save(force_insert=True)
-        except IntegrityError:
-            # The form was sent before, or at this moment by somebody faster; anything else is a fault of ours.
-            return Run.objects.get(workspace=member.workspace, token=token)
-        Move.objects.create(run=run, at=now, leaving="", to=Status.WAITING, told_by=Teller.PERSON)
-        if lane == RunLane.INTERACTIVE:
-            Draft.objects.filter(member=member, token=token).delete()
-        app = schema_of(schema)
-        Output.objects.bulk_create(reserved_outputs(run, app))
-        if retry_of is not None and retry_of.status == Status.NEEDS_ATTENTION and retry_of.app_id == pin.app_id:
-            retry_of.move(Status.CANCELLED, told_by=Teller.PERSON, why=_("Mended and sent as %s.") % run.reference)
-        # Last, because it locks the month for everybody until the commit.
-        costs.hold(run, outputs=len(app.outputs))
+    try:
+        with transaction.atomic():
+            _record(run, member)
+    except IntegrityError:
+        # The form was sent before, or at this moment by somebody faster; anything else is a fault of ours.
+        before = Run.objects.filter(workspace=member.workspace, token=token).first()
+        if before is None:
+            raise
+        return before
+    run.is_new = True
     logger.info("run submitted run=%s lane=%s", run.reference, run.lane)
     return run
+
+
+def _record(run: Run, member: Membership) -> None:
+    """Write a new run and what belongs to it; raises IntegrityError, first of all, where its token has a run."""
+    run.save(force_insert=True)
+    Move.objects.create(run=run, at=run.created_at, leaving="", to=Status.WAITING, told_by=Teller.PERSON)
+    if run.lane == RunLane.INTERACTIVE:
+        Draft.objects.filter(member=member, token=run.token).delete()
+    app = schema_of(run.schema)
+    Output.objects.bulk_create(reserved_outputs(run, app))
+    mended = run.retry_of
+    if mended is not None and mended.status == Status.NEEDS_ATTENTION and mended.app_id == run.app_id:
+        mended.move(Status.CANCELLED, told_by=Teller.PERSON, why=_("Mended and sent as %s.") % run.reference)
+    # Last, because it locks the month for everybody until the commit.
+    costs.hold(run, outputs=len(app.outputs))
 
 
 def reserved_outputs(run: Run, app: LaminaApp) -> list[Output]:
@@ -121,16 +130,15 @@ def reserved_outputs(run: Run, app: LaminaApp) -> list[Output]:
     return [Output(run=run, position=n, label=spec.label, kind=spec.type) for n, spec in enumerate(specs)]
 
 
-def send(run_id: uuid.UUID) -> None:
-    """Send one waiting run to Lamina; does nothing when another worker has it or had it."""
+def send(run_id: uuid.UUID) -> Run | None:
+    """Send one waiting run to Lamina and return it as accepted; does nothing when another worker has it or had it."""
     attempt = claim(run_id)
     if attempt is None:
-        return
+        return None
     with trace.about(attempt.run):
         with renewed(partial(renew, attempt)):
             started = _call(attempt)
-        if started is not None:
-            accept(attempt, started)
+        return accept(attempt, started) if started is not None else None
 
 
 def _call(attempt: Attempt) -> RemoteRun | None:
@@ -185,16 +193,29 @@ def _call(attempt: Attempt) -> RemoteRun | None:
     return None
 
 
+@cache
+def runs_to_claim() -> QuerySet[Run]:
+    """Return the query for runs with all that sending takes; made once, because making it takes as long as asking."""
+    runs = Run.objects.select_related("workspace", "app__schema").defer("app__schema__detail")
+    return runs.annotate(may_be_braked=may_be_braked(), was_refused=callbacks.was_refused(OuterRef("pk")))
+
+
+@cache
+def runs_that_may_go() -> QuerySet[Run]:
+    """Return the query for runs that nothing keeps from being sent; made once as well."""
+    is_stopped = Exists(stops_of(OuterRef("workspace")))
+    return Run.objects.filter(~is_stopped, cancel_asked_at=None, status=Status.SUBMITTING)
+
+
 def claim(run_id: uuid.UUID) -> Attempt | None:
     """Make a waiting run this worker's; None when it is not waiting any more, or is to wait still."""
     with transaction.atomic():
-        run = Run.objects.select_related("workspace", "app__schema").defer("app__schema__detail").get(pk=run_id)
+        run: Any = runs_to_claim().get(pk=run_id)
         if run.not_before and run.not_before > timezone.now():
             return None
         if run.cancel_asked_at or run.status != Status.WAITING:
             return None
-        why = find_brake(run.workspace, amount_of=partial(costs.amount_of, run))
-        if why:
+        if run.may_be_braked and (why := find_brake(run.workspace, amount_of=partial(costs.amount_of, run))):
             run.hold_up(why)
             return None
         if not run.move(Status.SUBMITTING, told_by=Teller.WORKER, held_up=""):
@@ -202,7 +223,9 @@ def claim(run_id: uuid.UUID) -> Attempt | None:
             transaction.set_rollback(True)
             return None
         lease = timezone.now() + timedelta(seconds=LEASE_SECONDS)
-        return Attempt.objects.create(run=run, lease_until=lease)
+        attempt = Attempt.objects.create(run=run, lease_until=lease)
+    attempt.without_callback = run.was_refused
+    return attempt
 
 
 def renew(attempt: Attempt) -> None:
@@ -277,8 +300,7 @@ def mark_sent(attempt: Attempt, *, callback: str = "") -> bool:
             sent_at=now, lease_until=lease, callback=callback, unanswered=True
         ):
             return False
-        may_go = Run.objects.filter(~Exists(stops_of(attempt.run.workspace)), pk=attempt.run_id, cancel_asked_at=None)
-        if not may_go.filter(status=Status.SUBMITTING).update(sent_at=now):
+        if not runs_that_may_go().filter(pk=attempt.run_id).update(sent_at=now):
             _keep_back(attempt)
             return False
     attempt.sent_at = attempt.run.sent_at = now
@@ -302,14 +324,11 @@ def _keep_back(attempt: Attempt) -> None:
         run.wait_again(told_by=Teller.WORKER, why=why, held_up=why)
 
 
-def accept(attempt: Attempt, started: RemoteRun) -> None:
-    """Record that Lamina took the run, and what it said of it."""
-    run = attempt.run
-    with transaction.atomic():
-        # Together: an attempt that is closed belongs to a run that has gone on.
-        attempt.close("accepted")
-        track.adopt(run.pk, started, told_by=Teller.WORKER)
-    logger.info("run accepted run=%s lamina_run=%s", run.reference, started.run_id)
+def accept(attempt: Attempt, started: RemoteRun) -> Run | None:
+    """Record that Lamina took the run, and what it said of it; return the run as that has left it."""
+    run = track.adopt(attempt.run_id, started, told_by=Teller.WORKER, answered=attempt)
+    logger.info("run accepted run=%s lamina_run=%s", attempt.run.reference, started.run_id)
+    return run
 
 
 def give_back(attempt: Attempt, *, seconds: float, why: str) -> None:

@@ -9,12 +9,14 @@ import uuid
 
 from celery.signals import worker_shutting_down
 from django.core.cache import cache
+from django.utils import timezone
 
 from lamina_integration import LaminaError
 from portal.celery import app as celery
 from portal.runs import copies, inbox, lanes, live, reconcile, refine, rounds, submit, watched
 from portal.runs.leases import LEASE_SECONDS, renewed
 from portal.runs.models import Run, RunLane
+from portal.workspaces import credits
 from portal.workspaces.brakes import balances_to_ask
 from portal.workspaces.slots import in_slot
 from portal.workspaces.tasks import nudge, refresh_balance
@@ -34,8 +36,8 @@ def hand_out_again(run_id: str) -> None:
 @in_slot("interactive", otherwise=hand_out_again)
 def send_run(run_id: str) -> None:
     """Send one waiting run that a person waits for to Lamina."""
-    submit.send(uuid.UUID(run_id))
-    after_news(uuid.UUID(run_id))
+    run = submit.send(uuid.UUID(run_id))
+    after_news(uuid.UUID(run_id), known=run)
 
 
 @celery.task
@@ -44,8 +46,8 @@ def send_batch_run(run_id: str) -> None:
     """Send one waiting row of a batch to Lamina; a short wait for the request budget is the message's, not ours."""
     wait = lanes.seconds_to_wait(uuid.UUID(run_id))
     if not wait:
-        submit.send(uuid.UUID(run_id))
-        after_news(uuid.UUID(run_id))
+        run = submit.send(uuid.UUID(run_id))
+        after_news(uuid.UUID(run_id), known=run)
     elif wait <= lanes.SHORT_WAIT_SECONDS:
         nudge(send_batch_run, run_id, countdown=wait)
 
@@ -73,12 +75,12 @@ def send_refinement(refinement_id: int, run_id: str) -> None:
 def apply_delivery(delivery_id: int) -> None:
     """Apply one stored delivery."""
     try:
-        run_id = inbox.apply_delivery(delivery_id)
+        run_id, run = inbox.apply_delivery(delivery_id)
     except Exception as error:
         # Written down for staff, and tried again by the sweep; the log has the traceback.
         inbox.put_off(delivery_id, error=repr(error))
         raise
-    after_news(run_id)
+    after_news(run_id, known=run)
 
 
 @celery.task
@@ -151,14 +153,18 @@ def stop_watching(**_others: object) -> None:
     watched.dismiss()
 
 
-def after_news(run_id: uuid.UUID) -> None:
-    """Start what follows from news of a run: copies of its outputs, a late cancel, the new balance."""
-    for output_id in copies.copies_of(run_id):
-        nudge(copy_output, output_id)
-    run = Run.objects.filter(pk=run_id).only(*AFTER_NEWS).first()
+def after_news(run_id: uuid.UUID, *, known: Run | None = None) -> None:
+    """Start what follows from news of a run: copies of its outputs, a late cancel, the new balance.
+
+    `known` is the run as the news has left it; without it the run is read.
+    """
+    run = known or Run.objects.filter(pk=run_id).only(*AFTER_NEWS).first()
     if run is None:
         return
+    for output in run.outputs.filter(copy_next_at__isnull=False) if run.places is None else run.places:
+        if output.copy_next_at and output.copy_next_at <= timezone.now():
+            nudge(copy_output, output.pk)
     if run.lamina_run_id and run.cancel_next_at and reconcile.put_off_cancel(run):
         nudge(cancel_run, str(run_id))
-    if run.is_final:
+    if run.is_final and not credits.will_be_asked(run.workspace_id):
         nudge(refresh_balance, run.workspace_id)

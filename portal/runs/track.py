@@ -8,17 +8,19 @@ import logging
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import cache
 from itertools import chain
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from lamina_integration import LaminaClient, LaminaNotFound, RemoteOutput, RemoteRun
 from portal.runs import costs
 from portal.runs.made import FROM_LIST
-from portal.runs.models import OPEN, Move, Output, OutputStatus, Run
+from portal.runs.models import OPEN, Attempt, Move, Output, OutputStatus, Run
 from portal.runs.states import FINAL, REMOTE, Status, Teller
 from portal.workspaces.brakes import note_refusal
 
@@ -43,32 +45,66 @@ MOST_OUTPUTS = 200
 IMAGE_SECONDS, STEPS_SECONDS, VIDEO_SECONDS = 4, 7, 12
 LONGEST_PACE_SECONDS = 60
 NO_CREDITS = "insufficient credits"
+ACCEPTED = "accepted"
+# What news of a run is compared with, and what news of an output changes.
+NEWS = (
+    "workspace_id",
+    "reference",
+    "status",
+    "version",
+    "lamina_run_id",
+    "error_code",
+    "accepted_at",
+    "started_at",
+    "cancel_asked_at",
+    "cancel_next_at",
+    "outputs_left_out",
+)
+TAKEN = ("lamina_id", "label", "kind", "status", "text", "remote_url", "error", "made_at", "copy_next_at")
 
 
-def adopt(run_id: uuid.UUID, remote: RemoteRun, *, told_by: str, why: str = "") -> None:
-    """Join a run of ours with its run at Lamina, then apply the news.
+def adopt(
+    run_id: uuid.UUID, remote: RemoteRun, *, told_by: str, why: str = "", answered: Attempt | None = None
+) -> Run | None:
+    """Join a run of ours with its run at Lamina, then apply the news; return it as that has left it.
 
     Called when a start was answered, a delivery came for one of the run's attempts, the sweep found
     it, or staff say so. A run that already has another run at Lamina keeps it; the second is put on
-    record, and so is one that belongs to another run of ours.
+    record, and so is one that belongs to another run of ours (None is returned). The attempt that was
+    `answered` is closed together with that: one that is closed belongs to a run that has gone on.
     """
     try:
         with transaction.atomic():
+            if answered is not None:
+                answered.close(ACCEPTED)
             run = _locked(run_id)
+            seen = run.version
             if _join(run, remote, told_by, why):
-                _bring_up(run, remote, told_by)
+                _bring_up(run, remote, told_by, is_told=run.version != seen)
+            return run
     except IntegrityError:
         owner = Run.objects.filter(lamina_run_id=remote.run_id).exclude(pk=run_id).first()
         if owner is None:
             raise
         told = _("%(remote)s at Lamina belongs to %(owner)s already.") % {"remote": remote.run_id, "owner": owner}
-        _put_on_record(Run.objects.get(pk=run_id), told_by, told)
+        with transaction.atomic():
+            if answered is not None:
+                answered.close(ACCEPTED)
+            _put_on_record(Run.objects.get(pk=run_id), told_by, told)
+        return None
 
 
 def _locked(run_id: uuid.UUID) -> Run:
-    """Return a run whose row is this transaction's, with its outputs."""
-    run: Run = Run.objects.select_for_update().prefetch_related("outputs").get(pk=run_id)
+    """Return a run whose row is this transaction's, with its outputs; what news never changes is not read."""
+    run = runs_to_change().get(pk=run_id)
+    run.places = list(run.outputs.all())
     return run
+
+
+@cache
+def runs_to_change() -> QuerySet[Run]:
+    """Return the query for what news is compared with, which locks it; made once, because making it takes long."""
+    return Run.objects.select_for_update().only(*NEWS)
 
 
 def _join(run: Run, remote: RemoteRun, told_by: str, why: str) -> bool:
@@ -84,7 +120,8 @@ def _join(run: Run, remote: RemoteRun, told_by: str, why: str) -> bool:
             # It was ended on our side while Lamina had it after all.
             Run.objects.filter(pk=run.pk).update(**known)
             _put_on_record(run, told_by, _("Lamina had begun this run after all: %s.") % remote.run_id)
-            run.lamina_run_id, run.accepted_at = remote.run_id, now
+            for name, value in known.items():
+                setattr(run, name, value)
             costs.book(run, is_over=_is_over(remote))
     elif run.lamina_run_id != remote.run_id:
         _put_on_record(run, told_by, _("Lamina has a second run for this one: %s.") % remote.run_id)
@@ -122,7 +159,8 @@ def apply(run_id: uuid.UUID, remote: RemoteRun, *, told_by: str) -> None:
             _bring_up(run, remote, told_by)
 
 
-def _bring_up(run: Run, remote: RemoteRun, told_by: str) -> None:
+def _bring_up(run: Run, remote: RemoteRun, told_by: str, *, is_told: bool = False) -> None:
+    """Apply news to a locked run; `is_told`: open pages will look at it anyway, by what this transaction has done."""
     changed = _apply_outputs(run, remote.outputs[:MOST_OUTPUTS])
     changed |= _leave_out(run, len(remote.outputs) - MOST_OUTPUTS, told_by)
     status = STATUS_OF.get(remote.status)
@@ -134,7 +172,8 @@ def _bring_up(run: Run, remote: RemoteRun, told_by: str) -> None:
     if status is not None and status != run.status and _move(run, status, remote, told_by):
         return  # the move has told open pages and the ledger
     if changed:
-        run.touch()
+        if not is_told:
+            run.touch()
         if run.is_final:
             # News of what ended here before it ended there, or of outputs that came late.
             costs.book(run, is_over=_is_over(remote))
@@ -175,7 +214,7 @@ def _move(run: Run, status: Status, remote: RemoteRun, told_by: str) -> bool:
 
 
 def _apply_outputs(run: Run, remote_outputs: Sequence[RemoteOutput]) -> bool:
-    rows = list(run.outputs.all())
+    rows = run.places if run.places is not None else list(run.outputs.all())
     taken = {remote.id for remote in remote_outputs}
     changed = False
     for remote in remote_outputs:
@@ -216,7 +255,7 @@ def _apply_output(row: Output, remote: RemoteOutput) -> bool:
             row.error = (remote.error or "")[:2000]
     if row.pk and before == (row.lamina_id, row.label, row.kind, row.status):
         return False
-    row.save()
+    row.save(update_fields=TAKEN if row.pk else None)
     return True
 
 
@@ -236,7 +275,7 @@ def pace_of(run: Run) -> float:
     """Return the seconds until Lamina is worth asking again: by kind of work, slower with age."""
     if run.error_code == MISSING:
         return float(LONGEST_PACE_SECONDS)
-    outputs = run.outputs.all()
+    outputs = run.outputs.all() if run.places is None else run.places
     pace = STEPS_SECONDS if len(outputs) > 1 else IMAGE_SECONDS
     if any(output.kind == "video" for output in outputs):
         pace = VIDEO_SECONDS

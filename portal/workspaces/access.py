@@ -7,7 +7,7 @@ log-in page inside the page.
 """
 
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import cache, partial, wraps
 from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
@@ -44,8 +44,9 @@ Also = Callable[..., QuerySet[Membership]]
 def member_required(*roles: Role, also: Also | None = None) -> Callable[[View], View]:
     """Let only members of the workspace named by `slug` through; with `roles`, only those roles.
 
-    Sets `request.workspace` and `request.member`, and marks the view for the access test. A view that
-    is asked for all the time may have what it needs read in the same query: `also` gets the query for
+    Sets `request.workspace` and `request.member`, and marks the view for the access test. What every page
+    says of the month's spending is read in the same query, but for a post, which mostly leads elsewhere.
+    A view that is asked for all the time may have what it needs read instead: `also` gets the query for
     the member and the address's further parts, and returns the query with annotations.
     """
 
@@ -56,7 +57,8 @@ def member_required(*roles: Role, also: Also | None = None) -> Callable[[View], 
                 if request.htmx or request.headers.get("X-Requested-With") == "XMLHttpRequest":
                     return HttpResponse(_("You are signed out. Sign in again to go on."), status=403)
                 return redirect_to_login(request.get_full_path())
-            member = find_member(user_id=request.user.pk, slug=slug, also=partial(also, **kwargs) if also else None)
+            read_also = partial(also, **kwargs) if also else None if request.method == "POST" else with_spending
+            member = find_member(user_id=request.user.pk, slug=slug, also=read_also)
             if member is None:
                 raise Http404
             if roles and member.role not in roles:
@@ -74,9 +76,12 @@ def member_required(*roles: Role, also: Also | None = None) -> Callable[[View], 
 def find_member(
     *, user_id: int, slug: str, also: Callable[[QuerySet[Membership]], QuerySet[Membership]] | None = None
 ) -> Membership | None:
-    """Return the user's membership of a workspace with the workspace loaded, or None.
+    """Return the user's membership of a workspace with the workspace loaded, or None; for `also` see above."""
+    members = memberships().filter(user_id=user_id, workspace__slug=slug)
+    return (also(members) if also else members).first()
 
-    What every page says of the month's spending is read in the same query, unless `also` is given.
-    """
-    members = Membership.objects.select_related("workspace").filter(user_id=user_id, workspace__slug=slug)
-    return (also or with_spending)(members).first()
+
+@cache
+def memberships() -> QuerySet[Membership]:
+    """Return the query for members with their workspaces; made once, because making it takes long."""
+    return Membership.objects.select_related("workspace")

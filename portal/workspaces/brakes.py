@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Q
+from django.db.models import Exists, Q
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
@@ -61,6 +61,12 @@ def brakes() -> dict[int, Brake]:
         if not stop.workspace_id:
             found |= dict.fromkeys(Workspace.objects.values_list("pk", flat=True), Brake(stopped_words(stop)))
     return found
+
+
+def may_be_braked() -> Q:
+    """Return an expression for whether it is worth looking with `find_brake`: any stop, or any key without credits."""
+    is_dry = Exists(Wallet.objects.filter(refused_at__isnull=False))
+    return Q(Exists(SpendingStop.objects.filter(lifted_at=None))) | Q(is_dry)
 
 
 def find_brake(workspace: Workspace, *, amount_of: Callable[[], Decimal]) -> str:

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Round
 from django.utils import timezone
 
@@ -151,7 +151,7 @@ def spending_of(workspace: Any) -> dict[str, Subquery]:
     return {
         "month_spent": Subquery(month.values("spent")[:1]),
         "month_held": Subquery(month.values("held")[:1]),
-        "stopped_why": Subquery(stops_of(workspace).values("why")[:1]),
+        "stopped_why": Subquery(in_order(stops_of(workspace)).values("why")[:1]),
     }
 
 
@@ -162,10 +162,13 @@ def note_spending(member: Membership, row: Any) -> None:
 
 
 def seen_with(member: Membership) -> tuple[BudgetState, str]:
-    """Return how the month stands and why spending is stopped, as read with the member; empty where it is not."""
-    spent, held = (getattr(member, name, None) or Decimal(0) for name in ("month_spent", "month_held"))
-    state = BudgetState(limit=member.workspace.monthly_budget, spent=spent, held=held, starts_on=this_month())
-    return state, getattr(member, "stopped_why", None) or ""
+    """Return how the month stands and why spending is stopped (empty: it is not), as read with the member or now."""
+    if not hasattr(member, "month_spent"):
+        note_spending(member, with_spending(Membership.objects.filter(pk=member.pk)).get())
+    spent, held, stopped_why = (getattr(member, name) for name in SEEN)
+    limit, nothing = member.workspace.monthly_budget, Decimal(0)
+    state = BudgetState(limit=limit, spent=spent or nothing, held=held or nothing, starts_on=this_month())
+    return state, stopped_why or ""
 
 
 def near_or_over() -> list[tuple[Workspace, BudgetState]]:
@@ -182,13 +185,27 @@ def near_or_over() -> list[tuple[Workspace, BudgetState]]:
 
 def find_stop(workspace: Workspace) -> SpendingStop | None:
     """Return the stop of spending that holds for a workspace, the one for all workspaces first."""
-    return stops_of(workspace).first()
+    return in_order(stops_of(workspace)).first()
 
 
 def stops_of(workspace: Any) -> QuerySet[SpendingStop]:
-    """Return the stops of spending that hold for a workspace, or for the one an outer query names; for all first."""
-    stops = SpendingStop.objects.filter(Q(workspace=None) | Q(workspace=workspace), lifted_at=None)
+    """Return the stops of spending that hold for a workspace, or for the one an outer query names."""
+    return SpendingStop.objects.filter(Q(workspace=None) | Q(workspace=workspace), lifted_at=None)
+
+
+def in_order(stops: QuerySet[SpendingStop]) -> QuerySet[SpendingStop]:
+    """Return stops of spending in the order in which they are told, those for all workspaces first."""
     return stops.order_by(F("workspace").asc(nulls_first=True), "at")
+
+
+@cache
+def months_to_hold() -> QuerySet[BudgetMonth]:
+    """Return the query for months with what decides whether something fits; made once, because making it takes long.
+
+    The limit is as it is now: the workspace of a request may be as old as its upload took.
+    """
+    is_stopped = Exists(stops_of(OuterRef("workspace")))
+    return BudgetMonth.objects.annotate(limit=F("workspace__monthly_budget"), is_stopped=is_stopped)
 
 
 def stop_spending(*, workspace: Workspace | None, why: str, by: User) -> SpendingStop:
@@ -221,13 +238,14 @@ def hold(
 
     One UPDATE decides and counts: of many at once, the database lets through as many as fit.
     """
-    stop = find_stop(workspace)
-    if stop is not None:
+    months = months_to_hold().filter(workspace_id=workspace.pk, starts_on=this_month())
+    month: Any = months.first()
+    if month is None:
+        BudgetMonth.objects.get_or_create(workspace_id=workspace.pk, starts_on=this_month())
+        month = months.get()
+    if month.is_stopped and (stop := find_stop(workspace)):
         raise SpendingStopped(stop)
-    # With the limit as it is now: the workspace of a request may be as old as its upload took.
-    months = BudgetMonth.objects.select_related("workspace")
-    month, _created = months.get_or_create(workspace_id=workspace.pk, starts_on=this_month())
-    limit = month.workspace.monthly_budget
+    limit = month.limit
     fitting = BudgetMonth.objects.filter(pk=month.pk)
     if limit is not None:
         # Rounded, because SQLite counts in binary fractions.

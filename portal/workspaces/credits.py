@@ -42,6 +42,11 @@ def refresh_balance(workspace_id: int) -> bool:
     return True
 
 
+def will_be_asked(workspace_id: int) -> bool:
+    """Return whether Lamina is going to be asked for a workspace's credits in a moment anyway."""
+    return bool(cache.has_key(f"balance-asked-again:{workspace_id}"))
+
+
 def awaited_balance(workspace: Workspace, *, since: datetime | None) -> int | None:
     """Return since when a page awaits news of what is left, in milliseconds of the epoch; None when it awaits none.
 

@@ -78,7 +78,7 @@ def submit_form(visitor: Client, pin: PinnedApp, **values: Any) -> Run:
 
 
 def take_copies(run: Run) -> None:
-    for output_id in copies.copies_of(run.pk):
+    for output_id in run.outputs.filter(copy_next_at__isnull=False).values_list("pk", flat=True):
         copies.copy_output(output_id)
 
 

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import Any, Protocol, cast
 
 from django.contrib import messages
@@ -113,17 +113,18 @@ def create(request: MemberRequest, pin_id: int) -> HttpResponse:
 def receive(request: MemberRequest, pin: PinnedApp, newest: SchemaVersion, source: Run | None) -> HttpResponse:
     """Start the run that a posted form asks for, or show the form again; what was sent already is not sent twice."""
     form = bound_form(request, pin, newest)
-    sent, is_valid = find_started(request), form.is_valid()
-    if sent is None and is_valid:
+    sent = None
+    if form.is_valid():
         try:
             run = start(request, pin, form, source)
         except SpendingRefused as error:
             form.add_error(None, refusal(error))
         else:
-            # By now another press of the same form may have been faster, with something else in it.
-            if is_same(run, pin, form):
+            if run.is_new:
                 return redirect(run)
             sent = run
+    else:
+        sent = find_started(request)
     if sent and is_same(sent, pin, form):
         messages.info(request, _("This form has been sent already; this is its run."))
         return redirect(sent)
@@ -133,12 +134,19 @@ def receive(request: MemberRequest, pin: PinnedApp, newest: SchemaVersion, sourc
     return render(request, "runs/create.html", context, status=409 if sent else 422)
 
 
+@cache
+def pins_offered() -> QuerySet[PinnedApp]:
+    """Return the query for what can be chosen, with its newest form; made once, because making it takes long."""
+    offered = PinnedApp.objects.filter(is_offered=True, app__schema__isnull=False)
+    return offered.select_related("app__schema").defer("app__schema__detail")
+
+
 def get_offered(request: MemberRequest, pin_id: int) -> tuple[PinnedApp, SchemaVersion]:
     """Return an app that the workspace offers, with its newest schema."""
-    offered = request.workspace.pinned_apps.filter(is_offered=True, app__schema__isnull=False)
+    offered = pins_offered()
     if request.method != "POST":
         offered = with_draft(offered, request.member)
-    pin = get_object_or_404(offered.select_related("app__schema").defer("app__schema__detail"), pk=pin_id)
+    pin = get_object_or_404(offered, workspace=request.workspace, pk=pin_id)
     if (newest := pin.app.schema) is None:
         raise Http404
     pin.workspace = request.workspace
@@ -198,7 +206,10 @@ def bound_form(request: MemberRequest, pin: PinnedApp, newest: SchemaVersion) ->
 
 
 def start(request: MemberRequest, pin: PinnedApp, form: RunForm, source: Run | None) -> Run:
-    """Record the run, and nudge a worker once that is committed."""
+    """Record the run, and nudge a worker once that is committed; or return the one the form has started before.
+
+    Raises SpendingRefused.
+    """
     run = submit(
         member=request.member,
         pin=pin,
@@ -208,7 +219,8 @@ def start(request: MemberRequest, pin: PinnedApp, form: RunForm, source: Run | N
         token=form.cleaned_data["token"],
         retry_of=source,
     )
-    transaction.on_commit(partial(nudge, tasks.send_run, str(run.pk)))
+    if run.is_new:
+        transaction.on_commit(partial(nudge, tasks.send_run, str(run.pk)))
     return run
 
 

@@ -133,3 +133,18 @@ def test_lamina_s_run_id_twice_is_refused_by_the_database(poster: PinnedApp, mem
     run_of(member, poster, lamina_run_id="same")
     with pytest.raises(IntegrityError), transaction.atomic():
         run_of(member, poster, lamina_run_id="same", reference=f"R-{uuid.uuid4().hex[:9]}")
+
+
+def test_answer_that_names_another_run_s_closes_its_attempt_all_the_same(
+    poster: PinnedApp, member: Membership, run: Run
+) -> None:
+    owner = run_of(member, poster, status=Status.RUNNING, lamina_run_id="far-away")
+    attempt = submit.claim(run.pk)
+    submit.mark_sent(attempt)
+    remote = RemoteRun.model_validate({"runId": "far-away", "status": "running", "outputs": []})
+    assert submit.accept(attempt, remote) is None
+    attempt.refresh_from_db()
+    run.refresh_from_db()
+    assert attempt.outcome == "accepted"
+    assert run.status == Status.SUBMITTING, "the sweep settles it: it is not known to be anywhere"
+    assert f"belongs to {owner}" in run.history.last().why

@@ -55,7 +55,7 @@ def visitor(as_user: Callable[[User], Client], creator: User) -> Client:
 
 
 def copy_all(run: Run) -> None:
-    for output_id in copies.copies_of(run.pk):
+    for output_id in run.outputs.filter(copy_next_at__isnull=False).values_list("pk", flat=True):
         copies.copy_output(output_id)
 
 

@@ -259,3 +259,12 @@ def test_what_is_left_is_never_rounded_up() -> None:
     assert month_text(state) == "This month: 39 of 1,500 spent, 5 held"
     assert left(Decimal("4960.80")) == "4,960"
     assert left(Decimal("0.40")) == "0.40"
+
+
+def test_form_with_a_mistake_still_says_that_spending_is_stopped(
+    visitor: Client, poster: PinnedApp, admin_user: User
+) -> None:
+    stop_spending(workspace=None, why="invoice", by=admin_user)
+    response = visitor.post(poster.get_absolute_url(), form_post(poster) | {"token": "none"})
+    assert response.status_code == 422
+    assert "Staff have stopped spending for now" in text_of(response)

@@ -2,6 +2,7 @@
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -9,14 +10,15 @@ from django.db import connection
 from django.utils import timezone
 
 from lamina_integration import App as LaminaApp
+from lamina_integration import RemoteRun
 from lamina_integration.sandbox import Sandbox
 from portal.catalogue.models import PinnedApp
 from portal.operations.selfcheck import check_addresses
-from portal.runs import callbacks
+from portal.runs import callbacks, tasks, track
 from portal.runs import submit as submitting
 from portal.runs.callbacks import address_is_refused
 from portal.runs.models import Run
-from portal.runs.states import Status
+from portal.runs.states import Status, Teller
 from portal.runs.submit import cancel, claim, mark_sent, send, submit
 from portal.workspaces.models import Membership
 from tests.factories import detail, media_of
@@ -287,3 +289,26 @@ def test_address_that_is_taken_again_is_no_trouble_any_more(run: Run, lamina: Sa
     send(run.pk)
     assert run.attempts.get().callback == "asked"
     assert not address_is_refused()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_run_s_way_costs_few_statements(
+    poster: PinnedApp, member: Membership, lamina: Sandbox, django_assert_max_num_queries: Any
+) -> None:
+    """Savepoints, BEGIN and COMMIT are counted; what is asked for once a minute is asked for before."""
+    lamina.set(manual=True)
+    send(submit_brief(member, poster, uuid.uuid4(), "first").pk)
+    with django_assert_max_num_queries(10):
+        run = submit_brief(member, poster, uuid.uuid4(), "second")
+    with django_assert_max_num_queries(19):  # one of them for each of its two outputs
+        tasks.send_run(str(run.pk))
+    remote = RemoteRun.model_validate(
+        {
+            "runId": Run.objects.get(pk=run.pk).lamina_run_id,
+            "status": "completed",
+            "outputs": [{"id": "a", "label": "Front", "type": "text", "status": "completed", "value": "A mug"}],
+        }
+    )
+    with django_assert_max_num_queries(12):
+        track.adopt(run.pk, remote, told_by=Teller.DELIVERY)
+    assert Run.objects.get(pk=run.pk).status == Status.COMPLETED

@@ -11,7 +11,7 @@ from django.utils import timezone
 from lamina_integration.sandbox import Sandbox
 from portal.workspaces import tasks
 from portal.workspaces.budgets import Price, hold, settle, state_of
-from portal.workspaces.credits import compare, has_key_of_its_own, refresh_balance
+from portal.workspaces.credits import compare, has_key_of_its_own, refresh_balance, will_be_asked
 from portal.workspaces.models import LedgerLine, LineKind, Workspace
 
 TWELVE = Price(expected=Decimal(12), most=Decimal(20), outputs=1)
@@ -140,3 +140,14 @@ def test_balance_that_is_asked_for_too_soon_is_asked_for_once_more_later(
         tasks.refresh_balance(workspace.pk)
     assert later == [10]
     assert lamina.ledger()["requests"]["total"] == before + 1
+
+
+def test_balance_that_will_be_asked_for_anyway_needs_no_message(
+    workspace: Workspace, lamina: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache.clear()
+    monkeypatch.setattr(tasks.refresh_balance, "apply_async", lambda **_others: None)
+    tasks.refresh_balance(workspace.pk)
+    assert not will_be_asked(workspace.pk), "what ends now may not be counted yet"
+    tasks.refresh_balance(workspace.pk)
+    assert will_be_asked(workspace.pk)
