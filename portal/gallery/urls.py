@@ -8,4 +8,5 @@ app_name = "gallery"
 urlpatterns = [
     path("", views.gallery, name="list"),
     path("<int:output_id>/", views.detail, name="detail"),
+    path("<int:output_id>/text/", views.text, name="text"),
 ]

@@ -6,9 +6,11 @@ from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
 from portal.media.models import Kind
+from portal.media.names import download_name
 from portal.runs.inputs_shown import inputs_shown
 from portal.runs.models import Output, OutputStatus
 from portal.runs.words import RunScreen
@@ -70,6 +72,19 @@ def detail(request: MemberRequest, output_id: int) -> HttpResponse:
         "next_id": kept_outputs(request).filter(after(output)).values_list("pk", flat=True).first(),
     }
     return render(request, "gallery/detail.html", context)
+
+
+@require_safe
+@member_required()
+def text(request: MemberRequest, output_id: int) -> HttpResponse:
+    """Give an output that is a text as a file."""
+    output = get_object_or_404(kept_outputs(request).exclude(text=""), pk=output_id)
+    name = download_name(f"{output.run.title} {output.label}", extension="txt")
+    headers = {
+        "Content-Disposition": content_disposition_header(as_attachment=True, filename=name),
+        "Cache-Control": "private, no-cache",
+    }
+    return HttpResponse(output.text, content_type="text/plain; charset=utf-8", headers=headers)
 
 
 def kept_outputs(request: MemberRequest) -> QuerySet[Output]:

@@ -8,7 +8,7 @@ from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import reverse
 
-from portal.runs.models import Output, Run
+from portal.runs.models import Output, OutputStatus, Run
 from portal.workspaces.models import Membership, Role, User
 from tests.factories import MembershipFactory, detail, media_of, pin_of, ready_output_of, run_of
 from tests.test_architecture import OPEN_ROUTES, OWN_ROUTES, STAFF_ROUTES
@@ -31,6 +31,7 @@ MATRIX: dict[str, tuple[set[Role], str]] = {
     "runs:refine": (CREATORS, "post"),
     "gallery:list": (EVERYBODY, "get"),
     "gallery:detail": (EVERYBODY, "get"),
+    "gallery:text": (EVERYBODY, "get"),
     "media:upload": ({Role.OWNER, Role.CREATOR, Role.MERCHANT}, "post"),
     "media:library": (EVERYBODY, "get"),
     "media:file": (EVERYBODY, "get"),
@@ -43,6 +44,7 @@ def things(member: Membership) -> dict[str, list[object]]:
     pinned = pin_of(member.workspace, detail())
     run: Run = run_of(member, pinned)
     output: Output = ready_output_of(run, 1)
+    text = Output.objects.create(run=run, position=2, kind="text", status=OutputStatus.COMPLETED, text="A line")
     media = media_of(member.workspace)
     media.thumbnail.save("thumb.webp", ContentFile(b"a picture"))
     return {
@@ -55,6 +57,7 @@ def things(member: Membership) -> dict[str, list[object]]:
         "runs:again": [run.pk],
         "runs:refine": [run.pk],
         "gallery:detail": [output.pk],
+        "gallery:text": [text.pk],
         "media:file": [media.pk, "thumb"],
     }
 
@@ -113,6 +116,7 @@ def test_made_up_ids_are_404(as_user: Callable[[User], Client], creator: User) -
         "runs:progress": [uuid.uuid4()],
         "runs:create": [999],
         "gallery:detail": [999],
+        "gallery:text": [999],
         "media:file": [uuid.uuid4(), "original"],
     }.items():
         assert ask(browser, name, "demo", arguments) == 404, name

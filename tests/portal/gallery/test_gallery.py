@@ -1,10 +1,12 @@
 """The gallery: what is in it, what filters it, what it costs."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from portal.catalogue.models import PinnedApp
 from portal.runs.models import OutputStatus
@@ -138,3 +140,21 @@ def test_one_output_is_shown_large_beside_its_inputs(visitor: Client, member: Me
 def test_output_that_is_not_ours_yet_has_no_page(visitor: Client, member: Membership, pinned: PinnedApp) -> None:
     output = ready_output_of(run_of(member, pinned), 1, media=None)
     assert visitor.get(f"{GALLERY}{output.pk}/").status_code == 404
+
+
+def test_text_can_be_saved_as_a_file(visitor: Client, member: Membership, pinned: PinnedApp) -> None:
+    run = run_of(member, pinned)
+    words = "<b>Mug</b>\nقدح 🍵"
+    output = ready_output_of(run, 1, label="Ad/line", media=None, kind="text", text=words)
+    page = visitor.get(output.get_absolute_url()).content.decode()
+    address = re.search(r'href="([^"]+/text/)" download', page).group(1)
+    response = visitor.get(address)
+    assert response.content.decode() == words
+    assert response["Content-Type"] == "text/plain; charset=utf-8"
+    assert response["Content-Disposition"] == f'attachment; filename="{run.title} Ad_line.txt"'
+    assert response["X-Content-Type-Options"] == "nosniff"
+
+
+def test_picture_has_no_text_to_save(visitor: Client, member: Membership, pinned: PinnedApp) -> None:
+    output = ready_output_of(run_of(member, pinned), 1)
+    assert visitor.get(reverse("gallery:text", args=["demo", output.pk])).status_code == 404
