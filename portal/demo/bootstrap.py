@@ -57,9 +57,18 @@ def runs(path: str) -> bool:
 
 def prepare(*, lock: Path) -> None:
     """Make .venv hold exactly what a lock file names; do nothing if it does already."""
-    stamp = VENV / "installed"
-    if is_usable() and stamp_of(lock) in read_lines(stamp):
+    if is_ready(lock):
         return
+    turn = wait_for_others()
+    try:
+        if not is_ready(lock):
+            set_up(lock)
+    finally:
+        os.close(turn)
+
+
+def set_up(lock: Path) -> None:
+    """Make .venv where there is none that can be used, and install a lock file into it."""
     if not is_usable():
         make_venv()
     note("Installing dependencies into .venv (up to a minute the first time) ...")
@@ -67,8 +76,31 @@ def prepare(*, lock: Path) -> None:
     install(lock)
     # The development lock holds all of the other one, so one install serves both.
     covered = {lock, ROOT / "requirements.lock"} if "dev" in lock.name else {lock}
-    stamp.write_text("\n".join(sorted(map(stamp_of, covered))) + "\n")
+    installed().write_text("\n".join(sorted(map(stamp_of, covered))) + "\n")
     unfinished().unlink()
+
+
+def wait_for_others() -> int:
+    """Return once nobody else sets .venv up; it is this process's turn until the file that is returned is closed."""
+    import fcntl  # not on Windows, which is told before
+
+    checkout = os.open(str(ROOT), os.O_RDONLY)
+    try:
+        fcntl.flock(checkout, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        note("Another start is setting up .venv; waiting until it has ...")
+        fcntl.flock(checkout, fcntl.LOCK_EX)
+    return checkout
+
+
+def is_ready(lock: Path) -> bool:
+    """Tell whether .venv holds what a lock file names."""
+    return is_usable() and stamp_of(lock) in read_lines(installed())
+
+
+def installed() -> Path:
+    """Return the file that says what .venv holds."""
+    return VENV / "installed"
 
 
 def unfinished() -> Path:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import venv
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -183,3 +184,19 @@ def test_old_python_becomes_the_newer_one_on_the_path(tmp_path: Path, monkeypatc
 def test_bootstrap_needs_nothing_but_the_standard_library() -> None:
     done = subprocess.run([sys.executable, "-I", "-S", bootstrap.__file__], capture_output=True, text=True, check=False)
     assert "main() missing 1 required positional argument" in done.stderr
+
+
+def test_second_start_waits_while_the_first_sets_up(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made: list[str] = []
+    turn = bootstrap.wait_for_others()
+    with ThreadPoolExecutor(1) as pool, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bootstrap, "is_ready", lambda _lock: bool(made))
+        patch.setattr(bootstrap, "set_up", lambda _lock: made.append("the second's"))
+        second = pool.submit(bootstrap.prepare, lock=project / "requirements.lock")
+        with pytest.raises(TimeoutError):
+            second.result(timeout=0.3)
+        made.append("the first's")
+        os.close(turn)
+        second.result(timeout=10)
+    assert made == ["the first's"]
+    assert "Another start is setting up .venv" in capsys.readouterr().err
