@@ -15,7 +15,7 @@ from django.db import IntegrityError
 from portal.media import words
 from portal.media.bench import BenchRefused, remake
 from portal.media.models import Media, Origin
-from portal.media.names import shown_name
+from portal.media.names import uploaded_name
 from portal.media.sniffing import HEAD_BYTES, Sniffed, sniff
 from portal.media.store import digest, keep
 from portal.media.words import rules_text
@@ -40,7 +40,7 @@ def take_in(
     *, workspace: Workspace, user: User | None, upload: "UploadedFile[bytes]", accept: Collection[str]
 ) -> Media:
     """Return the file as it is kept; the same content again is the same row. Raises UploadRefused."""
-    name = shown_name(upload.name or "")
+    name = uploaded_name(upload.name or "")
     _check_size(upload, name, limit=max(words.max_bytes(kind) for kind in accept))
     with tempfile.TemporaryDirectory(prefix="media-", dir=settings.FILE_UPLOAD_TEMP_DIR) as place:
         folder = Path(place)

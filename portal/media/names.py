@@ -30,6 +30,14 @@ def shown_name(name: str) -> str:
     return plain[: LONGEST - len(tail)] + tail
 
 
+def uploaded_name(name: str) -> str:
+    """Return the name of an uploaded file to keep and show.
+
+    Browsers write a quote and line ends in it as %22, %0D and %0A (HTML, "multipart form data"), and nothing else so.
+    """
+    return shown_name(name.replace("%22", '"').replace("%0D", " ").replace("%0A", " "))
+
+
 def _shown_character(char: str) -> str:
     match unicodedata.category(char):
         case "Cc" | "Zl" | "Zp":

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from portal.media import words
 from portal.media.intake import UploadRefused, take_in
 from portal.media.library import library, place_of
-from portal.media.names import shown_name
+from portal.media.names import uploaded_name
 from portal.media.receiving import ROOM_FOR_FIELDS, largest_file_bytes
 from portal.media.serving import answer
 from portal.media.throttle import seconds_to_wait
@@ -52,7 +52,7 @@ def upload(request: MemberRequest) -> HttpResponseBase:
 def _receive(request: MemberRequest) -> HttpResponse:
     field, accept = _field(request.POST), _accept(request.POST)
     given = request.FILES.get("file")
-    name = shown_name((given.name if given else "") or "")
+    name = uploaded_name((given.name if given else "") or "")
     if given is None:
         return _refused(request, words.failed(name), field=field, name=name)
     try:

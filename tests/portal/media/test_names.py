@@ -2,7 +2,7 @@
 
 import pytest
 
-from portal.media.names import download_name, shown_name, wire_name
+from portal.media.names import download_name, shown_name, uploaded_name, wire_name
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,10 @@ from portal.media.names import download_name, shown_name, wire_name
 )
 def test_shown_name_is_what_was_typed_without_tricks(given: str, shown: str) -> None:
     assert shown_name(given) == shown
+
+
+def test_uploaded_name_is_what_it_was_before_the_browser_wrote_it_down() -> None:
+    assert uploaded_name("12%22 plate%0D%0A, 50%25 off.jpg") == '12" plate , 50%25 off.jpg'
 
 
 def test_long_name_keeps_its_ending() -> None:
