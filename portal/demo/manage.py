@@ -1,4 +1,7 @@
-"""`python -m portal.demo.manage …`: a management command with the demo's settings, while it runs or not."""
+"""`python -m portal.demo.manage …`: a management command with the demo's settings.
+
+The demo need not run for it, unless the command asks Lamina or Redis: both are processes of the demo.
+"""
 
 import os
 import sys

@@ -6,10 +6,12 @@ from decimal import Decimal
 from io import StringIO
 
 import pytest
+import redis
 from django.core.management import CommandError, call_command
 from django.db.models import Q
 from django.test import Client
 
+import portal.workspaces.lamina
 from lamina_integration import LaminaBudgetSpent
 from lamina_integration.sandbox import Sandbox
 from portal.catalogue.models import App, PinnedApp, SchemaVersion
@@ -56,6 +58,14 @@ def test_command_says_in_one_line_what_is_wrong(workspace: Workspace, lamina: Sa
     with pytest.raises(CommandError, match="did not give the app unknown-app"):
         call_command("pin_app", "unknown-app", "--capability", "image", "--workspace", "demo")
     assert not App.objects.exists()
+
+
+def test_command_asks_whether_the_portal_runs_where_its_redis_is_away(
+    workspace: Workspace, lamina: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(portal.workspaces.lamina, "_connection", redis.Redis(port=1))
+    with pytest.raises(CommandError, match=r"was not asked for the app .*Does the portal run, or its demo\?"):
+        call_command("pin_app", POSTER, "--capability", "image", "--workspace", "demo")
 
 
 def test_staff_pin_an_app_in_the_admin_site(

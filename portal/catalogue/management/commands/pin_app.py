@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from redis.exceptions import RedisError
 
-from lamina_integration import LaminaError, Lane
+from lamina_integration import LaminaBudgetSpent, LaminaError, Lane
 from portal.catalogue.models import Capability
 from portal.catalogue.schemas import pin
 from portal.workspaces.lamina import client_for
@@ -37,6 +38,12 @@ class Command(BaseCommand):
                 pinned = pin(
                     workspace=workspace, lamina_id=options["app_id"], capability=options["capability"], client=client
                 )
+            except LaminaBudgetSpent as error:
+                # Redis, which keeps the count of requests, is a process of the portal's.
+                why = (
+                    f"{error}. Does the portal run, or its demo?" if isinstance(error.__cause__, RedisError) else error
+                )
+                raise CommandError(f"Lamina was not asked for the app {options['app_id']}: {why}") from error
             except LaminaError as error:
                 raise CommandError(f"Lamina did not give the app {options['app_id']}: {error}") from error
         self.stdout.write(f"{pinned.title} is offered in {workspace} under {pinned.get_capability_display()}.")
