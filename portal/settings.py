@@ -5,6 +5,7 @@ work; in production a missing secret or address stops the start with one line th
 """
 
 import base64
+import contextlib
 import hashlib
 import sys
 from pathlib import Path
@@ -134,6 +135,9 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 DATABASES = {"default": env.db_url_config(needed("DATABASE_URL", f"sqlite:///{DATA_DIR / 'portal.sqlite3'}"))}
 if "sqlite3" in DATABASES["default"]["ENGINE"]:
+    # Whoever has just cloned this has none yet; where it cannot be made, SQLite says that it cannot open its file.
+    with contextlib.suppress(OSError):
+        DATA_DIR.mkdir(parents=True, exist_ok=True)
     # Writers take their turn at BEGIN; Django's own mode lets two start and fails the second.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
@@ -144,8 +148,11 @@ else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     # Values travel beside the statement, and one that a connection has sent five times is parsed and planned once.
-    sent_once = {"server_side_binding": True, "prepare_threshold": 5}
-    DATABASES["default"]["OPTIONS"] = sent_once | DATABASES["default"].get("OPTIONS", {})
+    sent_once = {
+        "server_side_binding": True,
+        "prepare_threshold": 5 if env.bool("DATABASE_PREPARES", default=True) else None,
+    }
+    DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | sent_once
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Redis: broker, cache and the request budget, in two numbered databases

@@ -155,6 +155,7 @@ def test_demo_sets_every_address_and_secret_itself(tmp_path: Path) -> None:
     """A person's own .env must not make the demo write to another database or spend real credits."""
     own = environment(read_options({"DATA": str(tmp_path)}), a_kept(), inherited={})
     harmless = {"LOG_LEVEL", "TIME_ZONE", "SECURE_SSL_REDIRECT", "BUDGET_UNKNOWN_CREDITS", "CONFIRM_ABOVE_CREDITS"}
+    harmless |= {"DATABASE_PREPARES"}  # the demo is on SQLite
     assert settings_variables() - own.keys() == harmless
 
 
