@@ -144,7 +144,7 @@ def stage() -> Iterator[Stage]:
         cleanup.callback(shutil.rmtree, folder, ignore_errors=True)
         database_url = cleanup.enter_context(database(folder))
         redis_url = cleanup.enter_context(broker(folder))
-        ports = Ports(web=free_port(), stand_in=free_port())
+        ports = Ports(**dict(zip(("web", "stand_in"), free_ports(2), strict=True)))
         environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "tests.bench.settings",
@@ -244,8 +244,10 @@ def next_database(address: str) -> str:
     return parts._replace(path=f"/{int(parts.path.strip('/') or 0) + 1}").geturl()
 
 
-def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+def free_ports(count: int) -> list[int]:
+    """Return different ports that nobody listens at."""
+    with ExitStack() as held:
+        listeners = [held.enter_context(socket.socket()) for _ in range(count)]
+        for listener in listeners:
+            listener.bind(("127.0.0.1", 0))
+        return [int(listener.getsockname()[1]) for listener in listeners]

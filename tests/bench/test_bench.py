@@ -99,7 +99,7 @@ def test_quick_measurements_print_their_ratios() -> None:
     assert done.returncode in {0, 1}, done.stdout + done.stderr
     assert "least to most" not in done.stdout
     results = re.split(rf"^({'|'.join(MEASUREMENTS)}): ", done.stdout, flags=re.MULTILINE)
-    assert results[1::2] == list(MEASUREMENTS)
+    assert results[1::2] == list(MEASUREMENTS), done.stdout + done.stderr
     for result in results[2::2]:
         assert "met" in result or "MISSED" in result
         assert "drifted by" in result
