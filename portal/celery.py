@@ -14,7 +14,7 @@ from portal import garbage
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 app = Celery("portal", amqp="portal.reconnecting:Queues")
-app.config_from_object("django.conf:settings", namespace="CELERY")
+app.config_from_object(os.environ["DJANGO_SETTINGS_MODULE"], namespace="CELERY")
 app.autodiscover_tasks()
 app.set_default()
 
