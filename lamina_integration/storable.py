@@ -19,7 +19,15 @@ def loads(content: bytes | str) -> Any:
 
     Python's reader also takes NaN and Infinity, and numbers beyond any column: those are no JSON.
     """
-    return _storable(json.loads(content, parse_constant=_refuse, parse_float=_finite))
+    document = json.loads(content, parse_constant=_refuse, parse_float=_finite)
+    return _storable(document) if _may_hold_worse(content) else document
+
+
+def _may_hold_worse(content: bytes | str) -> bool:
+    """Return whether a JSON text is worth looking through: what cannot be stored is escaped there, or a surrogate."""
+    if isinstance(content, str):
+        return "\\u" in content or _UNSTORABLE.search(content) is not None
+    return b"\\u" in content or b"\xed" in content  # how surrogates begin in UTF-8, and some of Hangul
 
 
 def _refuse(name: str) -> Any:

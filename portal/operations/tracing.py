@@ -27,11 +27,12 @@ FIELDS = {
     "run": re.compile(r"\brun=(R-[0-9A-Z]{4}-[0-9A-Z]{4})\b"),
     "lamina_request": re.compile(r"\blamina_request=(\w[\w.-]{0,99})"),
 }
+# Each with what a text holds, in small letters, that is worth looking through.
 SECRETS = [
-    (re.compile(r"\blma_\w+"), "lma_…"),
-    (re.compile(r"(?i)\bbearer\s+[^\s'\",]+"), "Bearer …"),
-    (re.compile(r"/hooks/lamina/[^/\s'\"]+"), "/hooks/lamina/…"),
-    (re.compile(r"(\w+://[^\s:/@]*):[^\s@/]+@"), r"\1:…@"),
+    ("lma_", re.compile(r"\blma_\w+"), "lma_…"),
+    ("bearer", re.compile(r"(?i)\bbearer\s+[^\s'\",]+"), "Bearer …"),
+    ("/hooks/", re.compile(r"/hooks/lamina/[^/\s'\"]+"), "/hooks/lamina/…"),
+    ("://", re.compile(r"(\w+://[^\s:/@]*):[^\s@/]+@"), r"\1:…@"),
 ]
 
 
@@ -81,8 +82,10 @@ def put_down(**_others: Any) -> None:
 
 def without_secrets(text: str) -> str:
     """Return a text with what looks like a secret taken out."""
-    for pattern, instead in SECRETS:
-        text = pattern.sub(instead, text)
+    small = text.lower()
+    for mark, pattern, instead in SECRETS:
+        if mark in small:
+            text = pattern.sub(instead, text)
     return text
 
 

@@ -24,7 +24,8 @@ def nudge(task: Task, *args: object, queue: str | None = None, countdown: float 
     if away.is_known():
         return
     try:
-        task.apply_async(args=args, queue=queue, countdown=countdown, retry=False)
+        # Celery's own way to a text of the arguments, for its log, takes longer than it is worth.
+        task.apply_async(args=args, queue=queue, countdown=countdown, argsrepr=repr(args), kwargsrepr="{}", retry=False)
     except (OperationalError, RedisError) as error:
         # Kombu has a name of its own for what happens while it connects, and Redis' for what happens later.
         away.note(error)

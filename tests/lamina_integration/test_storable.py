@@ -10,6 +10,15 @@ def test_what_cannot_be_stored_is_replaced_and_the_rest_stays() -> None:
     assert loads(text) == {"a\ufffd": ["\ufffd", "😀", "two  spaces ", {"b": "\ufffdx"}]}
 
 
+@pytest.mark.parametrize("content", ['["\ud83d"]', b'["\xed\xa0\xbd"]'])
+def test_half_a_pair_is_replaced_also_where_it_is_not_escaped(content: bytes | str) -> None:
+    assert set(loads(content)[0]) == {"\ufffd"}
+
+
+def test_hangul_begins_like_a_surrogate_and_stays() -> None:
+    assert loads('["한국"]'.encode()) == ["한국"]
+
+
 @pytest.mark.parametrize("text", ["NaN", "[Infinity]", '{"a": -Infinity}', "{"])
 def test_what_is_not_json_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - whatever the reader says of it
