@@ -27,7 +27,8 @@ def _may_hold_worse(content: bytes | str) -> bool:
     """Return whether a JSON text is worth looking through: what cannot be stored is escaped there, or a surrogate."""
     if isinstance(content, str):
         return "\\u" in content or _UNSTORABLE.search(content) is not None
-    return b"\\u" in content or b"\xed" in content  # how surrogates begin in UTF-8, and some of Hangul
+    # 0xED begins surrogates in UTF-8, and some of Hangul; NUL is in every JSON of UTF-16 and UTF-32, and in no other.
+    return b"\\u" in content or b"\xed" in content or b"\x00" in content
 
 
 def _refuse(name: str) -> Any:

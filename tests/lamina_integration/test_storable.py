@@ -15,6 +15,11 @@ def test_half_a_pair_is_replaced_also_where_it_is_not_escaped(content: bytes | s
     assert set(loads(content)[0]) == {"\ufffd"}
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_what_cannot_be_stored_is_replaced_in_every_encoding_of_json(encoding: str) -> None:
+    assert loads('{"a": "a\\u0000b", "b": "\\ud83d"}'.encode(encoding)) == {"a": "a\ufffdb", "b": "\ufffd"}
+
+
 def test_hangul_begins_like_a_surrogate_and_stays() -> None:
     assert loads('["한국"]'.encode()) == ["한국"]
 
