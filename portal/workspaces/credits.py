@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 AT_MOST_EVERY_SECONDS = 10
 AWAITED_SECONDS = 60
+# In the cache, by workspace: that Lamina was asked lately, and that somebody has been told to ask once more.
+ASKED, ASKED_AGAIN = "balance-asked:%d", "balance-asked-again:%d"
 LARGEST_BALANCE = 10**12  # what the column holds; anything beyond is no balance
 
 
@@ -27,8 +29,10 @@ def refresh_balance(workspace_id: int) -> bool:
     Return whether that is settled. It is not for the first of those that come too early: what they are
     about was perhaps not counted yet, so whoever sent it asks again later, once for all of them.
     """
-    if not cache.add(f"balance-asked:{workspace_id}", True, AT_MOST_EVERY_SECONDS):
-        return not cache.add(f"balance-asked-again:{workspace_id}", True, AT_MOST_EVERY_SECONDS)
+    if not cache.add(ASKED % workspace_id, True, AT_MOST_EVERY_SECONDS):
+        return not cache.add(ASKED_AGAIN % workspace_id, True, AT_MOST_EVERY_SECONDS)
+    # Before the answer is made: what ends from now on may not be in it.
+    cache.delete(ASKED_AGAIN % workspace_id)
     workspace = Workspace.objects.get(pk=workspace_id)
     asked_at = timezone.now()
     with client_for(workspace, lane=Lane.BACKGROUND) as client:
@@ -43,8 +47,14 @@ def refresh_balance(workspace_id: int) -> bool:
 
 
 def will_be_asked(workspace_id: int) -> bool:
-    """Return whether Lamina is going to be asked for a workspace's credits in a moment anyway."""
-    return bool(cache.has_key(f"balance-asked-again:{workspace_id}"))
+    """Return whether Lamina is going to be asked for a workspace's credits anyway, and cannot be sooner."""
+    keys = [ASKED % workspace_id, ASKED_AGAIN % workspace_id]
+    return len(cache.get_many(keys)) == len(keys)
+
+
+def ask_sooner(workspace_id: int) -> None:
+    """Take back that Lamina will be asked: nobody could be told to."""
+    cache.delete(ASKED_AGAIN % workspace_id)
 
 
 def awaited_balance(workspace: Workspace, *, since: datetime | None) -> int | None:

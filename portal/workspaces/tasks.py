@@ -19,16 +19,18 @@ APART_SECONDS = 3.0
 ALL_WITHIN_SECONDS = 300.0
 
 
-def nudge(task: Task, *args: object, queue: str | None = None, countdown: float | None = None) -> None:
-    """Send a task if the broker is there; if not, a sweep finds the row a moment later."""
+def nudge(task: Task, *args: object, queue: str | None = None, countdown: float | None = None) -> bool:
+    """Send a task if the broker is there; if not, a sweep finds the row a moment later. Return whether it was sent."""
     if away.is_known():
-        return
+        return False
     try:
         # Celery's own way to a text of the arguments, for its log, takes longer than it is worth.
         task.apply_async(args=args, queue=queue, countdown=countdown, argsrepr=repr(args), kwargsrepr="{}", retry=False)
     except (OperationalError, RedisError) as error:
         # Kombu has a name of its own for what happens while it connects, and Redis' for what happens later.
         away.note(error)
+        return False
+    return True
 
 
 @celery.task
@@ -36,8 +38,9 @@ def nudge(task: Task, *args: object, queue: str | None = None, countdown: float 
 def refresh_balance(workspace_id: int) -> None:
     """Ask Lamina how many credits a workspace has left."""
     try:
-        if not credits.refresh_balance(workspace_id):
-            nudge(refresh_balance, workspace_id, countdown=credits.AT_MOST_EVERY_SECONDS)
+        is_settled = credits.refresh_balance(workspace_id)
+        if not is_settled and not nudge(refresh_balance, workspace_id, countdown=credits.AT_MOST_EVERY_SECONDS):
+            credits.ask_sooner(workspace_id)
     except LaminaError as error:
         logger.info("balance not refreshed workspace=%d error=%s", workspace_id, error)
 

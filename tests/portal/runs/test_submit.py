@@ -20,6 +20,7 @@ from portal.runs.callbacks import address_is_refused
 from portal.runs.models import Run
 from portal.runs.states import Status, Teller
 from portal.runs.submit import cancel, claim, mark_sent, send, submit
+from portal.workspaces.credits import ASKED, ASKED_AGAIN
 from portal.workspaces.models import Membership
 from tests.factories import detail, media_of
 
@@ -312,3 +313,17 @@ def test_run_s_way_costs_few_statements(
     with django_assert_max_num_queries(12):
         track.adopt(run.pk, remote, told_by=Teller.DELIVERY)
     assert Run.objects.get(pk=run.pk).status == Status.COMPLETED
+
+
+def test_run_that_ends_while_the_balance_will_be_asked_for_anyway_sends_no_message(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[object] = []
+    monkeypatch.setattr(tasks, "nudge", lambda task, *_arguments: sent.append(task))
+    cache.clear()
+    Run.objects.update(status=Status.FAILED)
+    tasks.after_news(run.pk)
+    assert sent == [tasks.refresh_balance]
+    cache.set_many({ASKED % run.workspace_id: True, ASKED_AGAIN % run.workspace_id: True})
+    tasks.after_news(run.pk)
+    assert sent == [tasks.refresh_balance]

@@ -7,11 +7,12 @@ from decimal import Decimal
 import pytest
 from django.core.cache import cache
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from lamina_integration.sandbox import Sandbox
 from portal.workspaces import tasks
 from portal.workspaces.budgets import Price, hold, settle, state_of
-from portal.workspaces.credits import compare, has_key_of_its_own, refresh_balance, will_be_asked
+from portal.workspaces.credits import ASKED, compare, has_key_of_its_own, refresh_balance, will_be_asked
 from portal.workspaces.models import LedgerLine, LineKind, Workspace
 
 TWELVE = Price(expected=Decimal(12), most=Decimal(20), outputs=1)
@@ -151,3 +152,20 @@ def test_balance_that_will_be_asked_for_anyway_needs_no_message(
     assert not will_be_asked(workspace.pk), "what ends now may not be counted yet"
     tasks.refresh_balance(workspace.pk)
     assert will_be_asked(workspace.pk)
+    cache.delete(ASKED % workspace.pk)
+    assert not will_be_asked(workspace.pk), "it can be asked for at once"
+    tasks.refresh_balance(workspace.pk)
+    assert not will_be_asked(workspace.pk), "what ends now may not be in that answer"
+
+
+def test_balance_that_nobody_could_be_told_to_ask_for_is_asked_for_by_the_next(
+    workspace: Workspace, lamina: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_others: object) -> None:
+        raise OperationalError
+
+    cache.clear()
+    monkeypatch.setattr(tasks.refresh_balance, "apply_async", refuse)
+    tasks.refresh_balance(workspace.pk)
+    tasks.refresh_balance(workspace.pk)
+    assert not will_be_asked(workspace.pk)
