@@ -59,12 +59,10 @@ def prepare(*, lock: Path) -> None:
     """Make .venv hold exactly what a lock file names; do nothing if it does already."""
     if is_ready(lock):
         return
-    turn = wait_for_others()
-    try:
+    with open(str(ROOT / ".venv.lock"), "w") as turn:
+        wait_for_others(turn.fileno())
         if not is_ready(lock):
             set_up(lock)
-    finally:
-        os.close(turn)
 
 
 def set_up(lock: Path) -> None:
@@ -80,17 +78,20 @@ def set_up(lock: Path) -> None:
     unfinished().unlink()
 
 
-def wait_for_others() -> int:
-    """Return once nobody else sets .venv up; it is this process's turn until the file that is returned is closed."""
+def wait_for_others(turn: int) -> None:
+    """Return once nobody else sets .venv up; it is this process's turn until it closes the file with this number.
+
+    Where files cannot be locked, as on some network disks, nobody waits.
+    """
     import fcntl  # not on Windows, which is told before
 
-    checkout = os.open(str(ROOT), os.O_RDONLY)
     try:
-        fcntl.flock(checkout, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(turn, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         note("Another start is setting up .venv; waiting until it has ...")
-        fcntl.flock(checkout, fcntl.LOCK_EX)
-    return checkout
+        fcntl.flock(turn, fcntl.LOCK_EX)
+    except OSError:
+        return
 
 
 def is_ready(lock: Path) -> bool:

@@ -188,7 +188,8 @@ def test_bootstrap_needs_nothing_but_the_standard_library() -> None:
 
 def test_second_start_waits_while_the_first_sets_up(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made: list[str] = []
-    turn = bootstrap.wait_for_others()
+    turn = (project / ".venv.lock").open("w")
+    bootstrap.wait_for_others(turn.fileno())
     with ThreadPoolExecutor(1) as pool, pytest.MonkeyPatch.context() as patch:
         patch.setattr(bootstrap, "is_ready", lambda _lock: bool(made))
         patch.setattr(bootstrap, "set_up", lambda _lock: made.append("the second's"))
@@ -196,7 +197,7 @@ def test_second_start_waits_while_the_first_sets_up(project: Path, capsys: pytes
         with pytest.raises(TimeoutError):
             second.result(timeout=0.3)
         made.append("the first's")
-        os.close(turn)
+        turn.close()
         second.result(timeout=10)
     assert made == ["the first's"]
     assert "Another start is setting up .venv" in capsys.readouterr().err
