@@ -37,7 +37,7 @@ class KeptTransport(redis.Transport):
 
 
 # By name, because kombu's pools make connections of a class of their own.
-TRANSPORT_ALIASES["redis"] = f"{__name__}:{KeptTransport.__name__}"
+TRANSPORT_ALIASES |= dict.fromkeys(("redis", "rediss"), f"{__name__}:{KeptTransport.__name__}")
 
 
 class PatientConnection(Connection):

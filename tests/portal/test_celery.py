@@ -1,5 +1,7 @@
 """Which lane a task waits in."""
 
+import subprocess
+import sys
 import time
 
 import pytest
@@ -90,3 +92,28 @@ def test_client_of_a_pool_that_was_given_up_is_given_up_too() -> None:
         after = channel._create_client()
         assert after is not before
         assert after.ping()
+
+
+SETTLED = """
+import gc
+from portal.garbage import YOUNG, settle_in
+{loading}
+before = gc.get_freeze_count()
+late = [[]]
+settle_in()
+print(before > 10_000, gc.get_freeze_count() == before, gc.get_threshold()[0] == YOUNG, late[0] in gc.get_objects())
+"""
+
+
+@pytest.mark.parametrize(
+    "loading",
+    [
+        "import portal.wsgi, sys; assert 'portal.runs.views.create' in sys.modules",
+        "from portal.celery import app, settle_in as fork; app.loader.import_default_modules(); fork()",
+    ],
+    ids=["web", "worker"],
+)
+def test_what_a_process_has_loaded_is_left_alone_and_nothing_later(loading: str) -> None:
+    code = SETTLED.format(loading=loading)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True"] * 4, done.stderr
