@@ -164,7 +164,9 @@ def note_spending(member: Membership, row: Any) -> None:
 def seen_with(member: Membership) -> tuple[BudgetState, str]:
     """Return how the month stands and why spending is stopped (empty: it is not), as read with the member or now."""
     if not hasattr(member, "month_spent"):
-        note_spending(member, with_spending(Membership.objects.filter(pk=member.pk)).get())
+        # By the workspace: the membership may have ended since the request began.
+        spending = spending_of(OuterRef("pk"))
+        note_spending(member, Workspace.objects.filter(pk=member.workspace_id).annotate(**spending).get())
     spent, held, stopped_why = (getattr(member, name) for name in SEEN)
     limit, nothing = member.workspace.monthly_budget, Decimal(0)
     state = BudgetState(limit=limit, spent=spent or nothing, held=held or nothing, starts_on=this_month())

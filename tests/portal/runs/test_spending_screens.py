@@ -14,6 +14,7 @@ from portal.catalogue.models import App, PinnedApp
 from portal.runs.models import Run
 from portal.runs.rounds import go_round
 from portal.runs.submit import cancel, send
+from portal.runs.views import create
 from portal.workspaces.budgets import (
     BudgetState,
     Price,
@@ -268,3 +269,15 @@ def test_form_with_a_mistake_still_says_that_spending_is_stopped(
     response = visitor.post(poster.get_absolute_url(), form_post(poster) | {"token": "none"})
     assert response.status_code == 422
     assert "Staff have stopped spending for now" in text_of(response)
+
+
+def test_form_with_a_mistake_of_a_member_who_was_just_removed_is_no_error_of_ours(
+    visitor: Client, poster: PinnedApp, member: Membership, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def removed_meanwhile(*arguments: Any) -> Any:
+        Membership.objects.all().delete()
+        return bound(*arguments)
+
+    bound = create.bound_form
+    monkeypatch.setattr(create, "bound_form", removed_meanwhile)
+    assert visitor.post(poster.get_absolute_url(), form_post(poster) | {"token": "none"}).status_code == 422
