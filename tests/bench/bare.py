@@ -2,7 +2,8 @@
 
 A form makes a row and queues a task; the task starts a run at the stand-in over a kept connection; the
 stand-in's delivery queues a second task, and that one writes down that the run is over. There is no person,
-session, signature, budget, history, claim or check: what settling takes longer is what these cost.
+session, signature, budget, history, claim or check: what settling takes longer is what these cost. It has the portal's
+middleware, its kept connections to the database and the broker, its log and its ids, as hello has.
 """
 
 from __future__ import annotations
