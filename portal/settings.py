@@ -136,8 +136,9 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 DATABASES = {"default": env.db_url_config(needed("DATABASE_URL", f"sqlite:///{DATA_DIR / 'portal.sqlite3'}"))}
 if "sqlite3" in DATABASES["default"]["ENGINE"]:
     # Whoever has just cloned this has none yet; where it cannot be made, SQLite says that it cannot open its file.
-    with contextlib.suppress(OSError):
-        DATA_DIR.mkdir(parents=True, exist_ok=True)
+    if Path(DATABASES["default"]["NAME"]).parent == DATA_DIR:
+        with contextlib.suppress(OSError):
+            DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Writers take their turn at BEGIN; Django's own mode lets two start and fails the second.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
@@ -147,7 +148,8 @@ if "sqlite3" in DATABASES["default"]["ENGINE"]:
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-    # Values travel beside the statement, and one that a connection has sent five times is parsed and planned once.
+    # Values travel beside the statement, and one that a connection has sent five times is prepared. A rollback makes
+    # psycopg forget what is prepared, by DEALLOCATE ALL, which PgBouncer understands since 1.22.
     sent_once = {
         "server_side_binding": True,
         "prepare_threshold": 5 if env.bool("DATABASE_PREPARES", default=True) else None,
