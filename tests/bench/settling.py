@@ -88,7 +88,7 @@ def measure(stage: Stage, sizes: Sizes) -> Measured:
             f"{len(QUEUES)} workers of {PROCESSES_A_WORKER} processes, a web server of 2, the stand-in, the database, "
             f"the broker and the senders share the cores. From click to end took {waits.total_seconds():.1f} s in the "
             "mean, most of it in the queue that the senders fill.",
-            "A task that does nothing is beside it to tell what Celery itself can do here; the control alone comes to a "
+            "A task that does nothing stands there to tell what Celery itself can do here; the control comes to a "
             "tenth of that, because what a run takes time for is its requests, its call and its rows.",
         ],
     )
