@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 CACHE_SECONDS = 24 * 3600
 CHECKED_SECONDS = 60
 LARGEST_ESTIMATE = 10**10  # what the columns hold; anything beyond is no estimate
+MOST_HELD = 30
+
+_held: dict[str, LaminaApp] = {}
 
 
 def schema_of(version: SchemaVersion) -> LaminaApp:
@@ -31,14 +34,24 @@ def schema_of(version: SchemaVersion) -> LaminaApp:
 
     Load the version with its detail deferred: the database is then asked for it only when the cache
     does not know it. The cache knows it by its content, so that a row's number that comes to mean
-    something else, as after a restored backup, never shows another app's form.
+    something else, as after a restored backup, never shows another app's form. A process holds the
+    few it has read last: they never change, and reading one with a hundred parameters takes long.
     """
     key = f"schema:{version.app_id}:{version.fingerprint}"
-    detail = cache.get(key)
+    app = _held.get(key)
+    if app is None:
+        app = _held[key] = LaminaApp.from_detail(_detail_of(version, key))
+        if len(_held) > MOST_HELD:
+            _held.pop(next(iter(_held)), None)
+    return app
+
+
+def _detail_of(version: SchemaVersion, key: str) -> dict[str, Any]:
+    detail: dict[str, Any] | None = cache.get(key)
     if detail is None:
         detail = version.detail
         cache.set(key, detail, CACHE_SECONDS)
-    return LaminaApp.from_detail(detail)
+    return detail
 
 
 def fingerprint_of(detail: dict[str, Any]) -> str:
