@@ -21,7 +21,6 @@ from lamina_integration import (
     InputProblem,
     LaminaAway,
     LaminaBudgetSpent,
-    LaminaClient,
     LaminaInsufficientCredits,
     LaminaInvalidInputs,
     LaminaNotFound,
@@ -30,19 +29,15 @@ from lamina_integration import (
     LaminaUnreachable,
     Lane,
     RemoteRun,
-    inputs,
 )
 from portal import trace
-from portal.catalogue.forms import OUTPUTS, STAND_IN_LINK, output_labels, with_links
 from portal.catalogue.models import PinnedApp, SchemaVersion
-from portal.catalogue.schemas import checked, schema_of
-from portal.media.handover import lamina_url
-from portal.media.library import find_media
+from portal.catalogue.schemas import schema_of
 from portal.runs import callbacks, costs, track
 from portal.runs.drafts import Draft
-from portal.runs.lanes import SCHEMA_SECONDS
 from portal.runs.leases import LEASE_SECONDS, renewed
 from portal.runs.models import Attempt, Callback, Move, Output, Run, RunLane
+from portal.runs.preparing import labels_to_send, prepare
 from portal.runs.states import FINAL, NOT_CANCELLABLE, Status, Teller
 from portal.workspaces.brakes import TRY_EVERY, credits_words, find_brake, may_be_braked, note_refusal, stopped_words
 from portal.workspaces.budgets import find_stop, stops_of
@@ -232,63 +227,6 @@ def renew(attempt: Attempt) -> None:
     """Say that this attempt's worker is alive."""
     lease = timezone.now() + timedelta(seconds=LEASE_SECONDS)
     Attempt.objects.filter(pk=attempt.pk, closed_at=None).update(lease_until=lease)
-
-
-def prepare(run: Run, client: LaminaClient) -> tuple[LaminaApp, dict[str, Any]]:
-    """Return the newest app and the inputs with addresses that Lamina can fetch.
-
-    Raises LaminaInvalidInputs, before anything is uploaded, when the newest schema refuses the
-    inputs; LaminaError when Lamina cannot be asked.
-    """
-    version = checked(run.app, client=client, within_seconds=SCHEMA_SECONDS[RunLane(run.lane)])
-    app = schema_of(version)
-    refs = list(media_refs(run.inputs, app))
-    media = find_media(run.workspace, refs)
-    seen = resolved(run.inputs, app, lambda ref: STAND_IN_LINK if ref in media else "")
-    problems = inputs.check(app.parameters, seen)
-    if run.outputs_wanted and app.outputs and not any_offered(run.outputs_wanted, app):
-        problems = (*problems, InputProblem(OUTPUTS, "unknown_output", "None of the chosen outputs is made any more."))
-    if problems:
-        raise LaminaInvalidInputs(
-            "Invalid inputs", status_code=400, code="VALIDATION_ERROR", request_id=None, problems=problems
-        )
-    addresses = {ref: lamina_url(media[ref], client=client) for ref in dict.fromkeys(refs)}
-    return app, resolved(run.inputs, app, lambda ref: addresses[ref])
-
-
-def any_offered(wanted: list[str], app: LaminaApp) -> bool:
-    """Return whether the app still makes something of what was chosen."""
-    offered = {label.casefold() for label in output_labels(app)}
-    return any(label.casefold() in offered for label in wanted)
-
-
-def media_refs(given: dict[str, Any], app: LaminaApp) -> list[str]:
-    """Return the references to files of ours among the inputs."""
-    refs: list[str] = []
-
-    def noted(ref: str) -> str:
-        refs.append(ref)
-        return ref
-
-    resolved(given, app, noted)
-    return refs
-
-
-def resolved(given: dict[str, Any], app: LaminaApp, link_for: Any) -> dict[str, Any]:
-    """Return the inputs with `link_for(ref)` in the place of each file; only media parameters have files."""
-    media = {name for name in given if (found := inputs.find(app.parameters, name)) and found.type == "url"}
-    return {name: with_links(value, link_for) if name in media else value for name, value in given.items()}
-
-
-def labels_to_send(wanted: list[str], app: LaminaApp) -> list[str]:
-    """Return the wanted labels that the app still has; none when that is everything it makes.
-
-    To Lamina no labels mean all of them, so the labels are sent whenever the app makes more than
-    the person has seen and chosen.
-    """
-    offered = {label.casefold() for label in output_labels(app)}
-    labels = [label for label in wanted if label.casefold() in offered]
-    return [] if {label.casefold() for label in labels} == offered else labels
 
 
 def mark_sent(attempt: Attempt, *, callback: str = "") -> bool:

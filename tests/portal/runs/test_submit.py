@@ -18,6 +18,7 @@ from portal.runs import callbacks, tasks, track
 from portal.runs import submit as submitting
 from portal.runs.callbacks import address_is_refused
 from portal.runs.models import Run
+from portal.runs.preparing import labels_to_send
 from portal.runs.states import Status, Teller
 from portal.runs.submit import cancel, claim, mark_sent, send, submit
 from portal.workspaces.credits import ASKED, ASKED_AGAIN
@@ -250,9 +251,9 @@ def test_nothing_left_of_what_was_chosen_goes_back_to_the_person(run: Run, lamin
 
 def test_everything_that_was_seen_is_asked_for_by_name_once_the_app_makes_more(run: Run) -> None:
     app = LaminaApp.from_detail(run.schema.detail)
-    assert submitting.labels_to_send(["Front", "Back"], app) == []
+    assert labels_to_send(["Front", "Back"], app) == []
     more = detail(outputs=[{"label": label, "type": "image"} for label in ("Front", "Back", "Side")])
-    assert submitting.labels_to_send(["Front", "Back"], LaminaApp.from_detail(more)) == ["Front", "Back"]
+    assert labels_to_send(["Front", "Back"], LaminaApp.from_detail(more)) == ["Front", "Back"]
 
 
 def test_places_of_a_run_that_ended_here_are_closed(run: Run) -> None:
