@@ -40,10 +40,8 @@ class Command(BaseCommand):
                 )
             except LaminaBudgetSpent as error:
                 # Redis, which keeps the count of requests, is a process of the portal's.
-                why = (
-                    f"{error}. Does the portal run, or its demo?" if isinstance(error.__cause__, RedisError) else error
-                )
-                raise CommandError(f"Lamina was not asked for the app {options['app_id']}: {why}") from error
+                mend = ". Does the portal run, or its demo?" if isinstance(error.__cause__, RedisError) else ""
+                raise CommandError(f"Lamina was not asked for the app {options['app_id']}: {error}{mend}") from error
             except LaminaError as error:
                 raise CommandError(f"Lamina did not give the app {options['app_id']}: {error}") from error
         self.stdout.write(f"{pinned.title} is offered in {workspace} under {pinned.get_capability_display()}.")
