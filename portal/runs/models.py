@@ -194,6 +194,10 @@ class Run(models.Model):
                 costs.follow(self, leaving=leaving)
         return bool(moved)
 
+    def all_places(self) -> "list[Output]":
+        """Return its outputs, as they were read with its lock or are read now."""
+        return list(self.outputs.all()) if self.places is None else self.places
+
     def _close_places(self) -> None:
         """Expect nothing any more in the places that are still empty."""
         empty = None if self.places is None else [row for row in self.places if row.status == OutputStatus.PENDING]

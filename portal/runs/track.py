@@ -214,7 +214,7 @@ def _move(run: Run, status: Status, remote: RemoteRun, told_by: str) -> bool:
 
 
 def _apply_outputs(run: Run, remote_outputs: Sequence[RemoteOutput]) -> bool:
-    rows = run.places if run.places is not None else list(run.outputs.all())
+    rows = run.all_places()
     taken = {remote.id for remote in remote_outputs}
     changed = False
     for remote in remote_outputs:
@@ -275,7 +275,7 @@ def pace_of(run: Run) -> float:
     """Return the seconds until Lamina is worth asking again: by kind of work, slower with age."""
     if run.error_code == MISSING:
         return float(LONGEST_PACE_SECONDS)
-    outputs = run.outputs.all() if run.places is None else run.places
+    outputs = run.all_places()
     pace = STEPS_SECONDS if len(outputs) > 1 else IMAGE_SECONDS
     if any(output.kind == "video" for output in outputs):
         pace = VIDEO_SECONDS
