@@ -15,6 +15,8 @@ SECRETS = [
     (re.compile(r"(/hooks/lamina/)[\w-]+"), r"\1[token]"),
     (re.compile(r"(https?://[^\s?\"'<>]+)\?[^\s\"'<>]+"), r"\1?[query]"),
     (re.compile(r"(://)[^\s/:@]+:[^\s/@]+@"), r"\1[password]@"),
+    # Postgres names the value that is there twice.
+    (re.compile(r"[\w.+%-]+@[\w-]+(\.[\w-]+)+"), "[email]"),
 ]
 DROPPED = ("data", "cookies", "headers", "query_string", "env")
 
@@ -26,13 +28,16 @@ def report_errors(
     import sentry_sdk
     from sentry_sdk.integrations.celery import CeleryIntegration
     from sentry_sdk.integrations.django import DjangoIntegration
+    from sentry_sdk.integrations.httpx import HttpxIntegration
 
     sentry_sdk.init(
         dsn=dsn,
         environment=environment,
         release=release or None,
         transport=transport,
-        integrations=[DjangoIntegration(cache_spans=False), CeleryIntegration()],
+        # Only these: others would add what they see, as Redis' does with keys, which name sessions and people's addresses.
+        auto_enabling_integrations=False,
+        integrations=[DjangoIntegration(cache_spans=False), CeleryIntegration(), HttpxIntegration()],
         # What is on the stack may be a key or somebody's words.
         include_local_variables=False,
         max_request_body_size="never",

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 import sentry_sdk
 from celery import Celery
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, override_settings
 from django.urls import path
 from sentry_sdk.transport import Transport
 
 from portal.operations.reporting import report_errors
+from tests.factories import UserFactory
 
 KEY = "lma_very_secret_key"
 WORDS = " ".join(["Warmer", "light"])  # in no line of code that a report may quote
@@ -48,12 +50,16 @@ def breaks(request: HttpRequest, token: str) -> HttpResponse:
     raise RuntimeError(f"it broke with {api_key} at https://store.test/put?signature=abc")
 
 
-urlpatterns = [path("hooks/lamina/<str:token>/", breaks)]
+def breaks_for(request: HttpRequest) -> HttpResponse:
+    raise RuntimeError(f"it broke for a member, who is there: {request.user.is_authenticated}")
+
+
+urlpatterns = [path("hooks/lamina/<str:token>/", breaks), path("breaks/", breaks_for)]
 
 
 def assert_nothing_private(event: dict[str, Any]) -> None:
     text = json.dumps(event, default=str)
-    for secret in [KEY, "callback-token-1234567890", "signature=abc", WORDS, "hunter2"]:
+    for secret in [KEY, "callback-token-1234567890", "signature=abc", WORDS, "hunter2", "somebody@example.test"]:
         assert secret not in text, secret
 
 
@@ -74,6 +80,17 @@ def test_error_of_a_page_is_reported_without_bodies_headers_or_keys(reported: li
     assert "user" not in event
     assert all("vars" not in frame for frame in event["exception"]["values"][0]["stacktrace"]["frames"])
     assert_nothing_private(event)
+
+
+@pytest.mark.django_db
+@override_settings(ROOT_URLCONF=__name__)
+def test_error_of_a_member_s_page_does_not_tell_whose_session_it_was(reported: list[dict[str, Any]]) -> None:
+    client = Client(raise_request_exception=False)
+    client.force_login(UserFactory(), backend="allauth.account.auth_backends.AuthenticationBackend")
+    assert client.get("/breaks/").status_code == 500
+    event = next(event for event in reported if event.get("exception"))
+    assert event["exception"]["values"][0]["value"] == "it broke for a member, who is there: True"
+    assert client.cookies[settings.SESSION_COOKIE_NAME].value not in json.dumps(event, default=str)
 
 
 def test_error_of_a_task_is_reported_without_its_arguments(reported: list[dict[str, Any]]) -> None:
