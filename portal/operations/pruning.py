@@ -11,12 +11,13 @@ from datetime import datetime
 from functools import partial
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.fields.files import FieldFile
 
 from portal.media.models import Media, Origin
 from portal.runs.drafts import Draft
 from portal.runs.models import Attempt, Delivery, Output, Run
+from portal.runs.refinements import OPEN_REFINEMENTS, Refinement
 from portal.runs.states import FINAL
 
 logger = logging.getLogger(__name__)
@@ -32,12 +33,18 @@ def old_deliveries(before: datetime) -> QuerySet[Delivery]:
 
 
 def old_runs(before: datetime) -> QuerySet[Run]:
-    """Return runs that are over, with nothing to apply, to copy or to answer any more."""
+    """Return runs that are over, with nothing to apply, to copy, to change, to ask or to answer any more.
+
+    One that was changed is as old as its last change.
+    """
     attempts = Attempt.objects.filter(run=OuterRef("pk"), closed_at=None)
     deliveries = Delivery.objects.filter(attempt__run=OuterRef("pk"), applied_at=None)
     copies = Output.objects.filter(run=OuterRef("pk"), copy_next_at__isnull=False)
-    over = Run.objects.filter(status__in=FINAL, finished_at__lt=before)
-    return over.filter(~Exists(attempts), ~Exists(deliveries), ~Exists(copies)).order_by("finished_at", "pk")
+    changes = Refinement.objects.filter(Q(state__in=OPEN_REFINEMENTS) | Q(finished_at__gte=before), run=OuterRef("pk"))
+    over = Run.objects.filter(status__in=FINAL, finished_at__lt=before, details_next_at=None, cancel_next_at=None)
+    return over.filter(~Exists(attempts), ~Exists(deliveries), ~Exists(copies), ~Exists(changes)).order_by(
+        "finished_at", "pk"
+    )
 
 
 def old_drafts(before: datetime) -> QuerySet[Draft]:

@@ -15,6 +15,7 @@ from portal.media.models import Media, Origin
 from portal.operations import pruning
 from portal.runs.drafts import Draft
 from portal.runs.models import Attempt, Delivery, Move, Output, Run
+from portal.runs.refinements import OPEN_REFINEMENTS, Refinement, RefinementState
 from portal.runs.states import ACTIVE, Status
 from portal.workspaces.models import Membership
 from tests.factories import detail, draft_of, media_of, pin_of, run_of
@@ -111,6 +112,27 @@ def test_settled_runs_with_something_to_do_stay(member: Membership, pinned: Any)
     Attempt.objects.create(run=unanswered, lease_until=timezone.now())
     assert prune("--runs-older-than", "90").startswith("0 runs")
     assert Run.objects.count() == 3
+
+
+@pytest.mark.parametrize("field", ["details_next_at", "cancel_next_at"])
+def test_runs_that_lamina_is_still_to_be_asked_about_stay(member: Membership, pinned: Any, field: str) -> None:
+    Run.objects.filter(pk=old_run(member, pinned).pk).update(**{field: timezone.now()})
+    assert prune("--runs-older-than", "90").startswith("0 runs")
+
+
+@pytest.mark.parametrize("state", OPEN_REFINEMENTS)
+def test_runs_that_are_being_changed_stay(member: Membership, pinned: Any, state: str) -> None:
+    Refinement.objects.create(run=old_run(member, pinned), words="Warmer", state=state, asked_at=timezone.now() - OLD)
+    assert prune("--runs-older-than", "90").startswith("0 runs")
+
+
+def test_run_is_as_old_as_its_last_change(member: Membership, pinned: Any) -> None:
+    run, now = old_run(member, pinned), timezone.now()
+    changes = [("Warmer", OLD), ("Colder", timedelta(days=10))]
+    for words, age in changes:
+        Refinement.objects.create(run=run, words=words, state=RefinementState.DONE, finished_at=now - age)
+    assert prune("--runs-older-than", "90").startswith("0 runs")
+    assert prune("--runs-older-than", "9").startswith("1 run")
 
 
 def test_files_that_something_else_uses_stay(
