@@ -1,6 +1,7 @@
 """Where Lamina delivers its news."""
 
 from functools import partial
+from typing import IO, cast
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -22,11 +23,12 @@ def receive(request: HttpRequest, token: str) -> HttpResponse:
         length = int(request.headers.get("Content-Length") or 0)
     except ValueError:
         length = inbox.MAX_BODY_BYTES + 1
+    stream = stream_of(request)
     if length > inbox.MAX_BODY_BYTES:
-        return too_large(request)
-    body = request.read(inbox.MAX_BODY_BYTES + 1)
+        return too_large(stream)
+    body = stream.read(inbox.MAX_BODY_BYTES + 1)
     if len(body) > inbox.MAX_BODY_BYTES:
-        return too_large(request)
+        return too_large(stream)
     answer, delivery_id = inbox.receive(token=token, headers=request.headers, body=body)
     if delivery_id is not None:
         transaction.on_commit(partial(nudge, tasks.apply_delivery, delivery_id))
@@ -38,11 +40,21 @@ def receive(request: HttpRequest, token: str) -> HttpResponse:
     return response
 
 
-def too_large(request: HttpRequest) -> HttpResponse:
+def stream_of(request: HttpRequest) -> IO[bytes]:
+    """Return what the body is read from.
+
+    Of a body that comes in chunks, and so without a length, Django reads nothing; the server knows its end.
+    """
+    if request.META.get("HTTP_TRANSFER_ENCODING") and request.META.get("wsgi.input_terminated"):
+        return cast(IO[bytes], request.META["wsgi.input"])
+    return cast(IO[bytes], request)
+
+
+def too_large(stream: IO[bytes]) -> HttpResponse:
     """Refuse a body that is longer than any delivery; what is read of it is thrown away."""
     rejections.count(rejections.Reason.TOO_LARGE)
     # The server drops a connection with an unread body, and with it the delivery that comes next on it.
     for _piece in range(MOST_PIECES):
-        if not request.read(PIECE_BYTES):
+        if not stream.read(PIECE_BYTES):
             break
     return HttpResponse(status=413)

@@ -317,6 +317,25 @@ def test_large_body_is_refused_and_read_piece_by_piece(sent: Run, client: Client
     assert stream.largest <= 256 * 1024 + 1
 
 
+@pytest.mark.parametrize(("more", "status"), [(b"", 200), (b" " * 256 * 1024, 413)])
+def test_delivery_that_comes_in_chunks_is_read_although_it_has_no_length(
+    sent: Run, key: Ed25519PrivateKey, client: Client, more: bytes, status: int
+) -> None:
+    news = {"data": {"runId": sent.lamina_run_id, "status": "running", "outputs": []}}
+    body = json.dumps(news).encode() + more
+    timestamp = int(time.time())
+    headers = {
+        "X-Lamina-Webhook-Signature": sign(key, body, timestamp),
+        "X-Lamina-Webhook-Timestamp": str(timestamp),
+        "Transfer-Encoding": "chunked",
+    }
+    # As the server hands it on: taken apart, with an end of its own.
+    read = {"wsgi.input": io.BytesIO(body), "wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
+    address = f"/hooks/lamina/{sent.attempts.get().token}/"
+    answer = client.post(address, content_type="application/json", headers=headers, **read)
+    assert answer.status_code == status
+
+
 def test_delivery_says_which_attempt_a_lost_answer_belongs_to(
     run: Run, lamina: Sandbox, key: Ed25519PrivateKey, client: Client
 ) -> None:
