@@ -278,6 +278,18 @@ class RequestBudget:
             return STORE_AWAY_SECONDS
         return 0.0
 
+    def refuses_for(self, lane: Lane) -> float:
+        """Return for how many seconds a request of this lane is refused, and not only made to wait; 0 when it is not."""
+        try:
+            self._ask(lane, longest_seconds=-1.0)
+        except LaminaAway as error:
+            return error.retry_after
+        except LaminaBudgetSpent as error:
+            return error.retry_after if error.retry_after > PACES[lane].longest_wait_seconds else 0.0
+        except RedisError:
+            return STORE_AWAY_SECONDS
+        return 0.0
+
     def unanswered(self, seconds: float) -> None:
         """Take note that Lamina gave no usable answer, after so long a wait."""
         try:

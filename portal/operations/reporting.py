@@ -35,7 +35,7 @@ def report_errors(
         environment=environment,
         release=release or None,
         transport=transport,
-        # Only these: others would add what they see, as Redis' does with keys, which name sessions and people's addresses.
+        # Only these: others add what they see, as Redis' does with its keys, which name sessions and addresses.
         auto_enabling_integrations=False,
         integrations=[DjangoIntegration(cache_spans=False), CeleryIntegration(), HttpxIntegration()],
         # What is on the stack may be a key or somebody's words.

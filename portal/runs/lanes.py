@@ -29,6 +29,8 @@ OUT_SECONDS = 4.0
 MOST_OUT = 50
 # A wait for the budget up to here is waited for by the message, not by the sweep.
 SHORT_WAIT_SECONDS = 5.0
+# A run that Lamina could not be told of is looked at again after so long at most: a look costs no call.
+LOOK_AGAIN_SECONDS = 10.0
 PAUSES_SECONDS = (5, 10, 20, 40, 80, 160, 300)
 
 
@@ -73,6 +75,18 @@ def seconds_to_wait(run_id: uuid.UUID) -> float:
         until = timezone.now() + timedelta(seconds=wait)
         Run.objects.filter(pk=run_id, status=Status.WAITING).update(next_at=until)
     return wait
+
+
+def put_off_while_refused(run: Run) -> bool:
+    """Leave a run waiting for which no call would be let through now, and return whether that is so.
+
+    Asked before it is claimed again, so that an outage leaves one line in its history and not one for each look.
+    """
+    wait = shared_budget().refuses_for(Lane(run.lane))
+    if wait:
+        again = timezone.now() + timedelta(seconds=min(wait, LOOK_AGAIN_SECONDS))
+        Run.objects.filter(pk=run.pk, status=Status.WAITING).update(next_at=again, not_before=again)
+    return bool(wait)
 
 
 def pause_after_message(since: datetime) -> timedelta:

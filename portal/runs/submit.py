@@ -33,7 +33,7 @@ from lamina_integration import (
 from portal import trace
 from portal.catalogue.models import PinnedApp, SchemaVersion
 from portal.catalogue.schemas import schema_of
-from portal.runs import callbacks, costs, track
+from portal.runs import callbacks, costs, lanes, track
 from portal.runs.drafts import Draft
 from portal.runs.leases import LEASE_SECONDS, renewed
 from portal.runs.models import Attempt, Callback, Move, Output, Run, RunLane
@@ -53,6 +53,9 @@ UPLOAD_REFUSED = "UPLOAD_REFUSED"
 # Outcomes of attempts that are nobody's failure, however often they repeat.
 NO_CREDITS = "no credits at Lamina"
 SPENDING_STOPPED = "spending was stopped"
+NOT_REACHED = "Lamina was not reached"
+TOLD_TO_WAIT = "Lamina or the request budget had us wait"
+EXCUSED = (NO_CREDITS, SPENDING_STOPPED, NOT_REACHED, TOLD_TO_WAIT)
 
 
 def submit(
@@ -152,28 +155,28 @@ def _call(attempt: Attempt) -> RemoteRun | None:
                 webhook=webhook,
             )
     except LaminaAway as error:
-        give_back(
-            attempt, seconds=error.retry_after, why=_("Lamina does not answer at the moment; this waits and goes on.")
-        )
+        why = _("Lamina does not answer at the moment; this waits and goes on.")
+        give_back(attempt, NOT_REACHED, seconds=min(error.retry_after, lanes.LOOK_AGAIN_SECONDS), why=why)
     except (LaminaRateLimited, LaminaBudgetSpent) as error:
-        give_back(attempt, seconds=error.retry_after, why=_("Lamina asks us to wait a moment."))
+        give_back(attempt, TOLD_TO_WAIT, seconds=error.retry_after, why=_("Lamina asks us to wait a moment."))
     except LaminaInsufficientCredits as error:
         wait_for_credits(attempt, error)
     except LaminaInvalidInputs as error:
         if error.code == callbacks.REFUSED_CODE:
             callbacks.note_refused(attempt)
             why = _("Lamina could not take our address for its news; it is sent without one.")
-            give_back(attempt, seconds=0, why=why)
+            give_back(attempt, "our address was refused", seconds=0, why=why)
         else:
             refuse(attempt, error.problems)
     except LaminaUnreachable as error:
         if attempt.sent_at is None or not error.maybe_sent:
-            give_back(attempt, seconds=pause_after(run), why=_("Lamina cannot be reached; this waits and goes on."))
+            why = _("Lamina cannot be reached; this waits and goes on.")
+            give_back(attempt, NOT_REACHED, seconds=pause_after(run), why=why)
         else:
             leave_unconfirmed(attempt, why=str(error))
     except LaminaResponseError as error:
         if (error.retryable or error.code == UPLOAD_REFUSED) and tries_of(run) < MOST_TRIES:
-            give_back(attempt, seconds=pause_after(run), why=str(error)[:300])
+            give_back(attempt, str(error), seconds=pause_after(run), why=str(error)[:300])
         else:
             fail(attempt, error)
     except Exception as error:
@@ -182,7 +185,8 @@ def _call(attempt: Attempt) -> RemoteRun | None:
         if attempt.sent_at is not None:
             leave_unconfirmed(attempt, why=repr(error))
         elif tries_of(run) < MOST_TRIES:
-            give_back(attempt, seconds=pause_after(run), why=_("Something went wrong on our side; it is tried again."))
+            why = _("Something went wrong on our side; it is tried again.")
+            give_back(attempt, repr(error), seconds=pause_after(run), why=why)
         else:
             give_up(attempt)
     return None
@@ -209,6 +213,8 @@ def claim(run_id: uuid.UUID) -> Attempt | None:
         if run.not_before and run.not_before > timezone.now():
             return None
         if run.cancel_asked_at or run.status != Status.WAITING:
+            return None
+        if run.not_before and lanes.put_off_while_refused(run):
             return None
         if run.may_be_braked and (why := find_brake(run.workspace, amount_of=partial(costs.amount_of, run))):
             run.hold_up(why)
@@ -269,10 +275,10 @@ def accept(attempt: Attempt, started: RemoteRun) -> Run | None:
     return run
 
 
-def give_back(attempt: Attempt, *, seconds: float, why: str) -> None:
+def give_back(attempt: Attempt, outcome: str, *, seconds: float, why: str) -> None:
     """Return a claim: Lamina certainly did not take the run, so it waits for another turn."""
     with transaction.atomic():
-        attempt.close(why)
+        attempt.close(outcome)
         again = timezone.now() + timedelta(seconds=seconds)
         attempt.run.wait_again(told_by=Teller.WORKER, why=why, next_at=again, not_before=again)
 
@@ -341,12 +347,12 @@ def give_up(attempt: Attempt) -> None:
 
 def pause_after(run: Run) -> float:
     """Return how long to wait before the next attempt, in seconds: doubling up to a minute."""
-    return float(min(LONGEST_PAUSE_SECONDS, 2 ** min(tries_of(run), 6)))
+    return float(min(LONGEST_PAUSE_SECONDS, 2 ** min(run.attempts.count(), 6)))
 
 
 def tries_of(run: Run) -> int:
     """Return how many attempts something went wrong with."""
-    return run.attempts.exclude(outcome__in=[NO_CREDITS, SPENDING_STOPPED]).count()
+    return run.attempts.exclude(outcome__in=EXCUSED).count()
 
 
 def cancel(run: Run) -> None:

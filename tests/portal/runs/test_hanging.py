@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import redis
+from django.conf import settings
 from django.db import connections
 from django.utils import timezone
 
@@ -20,6 +22,7 @@ from portal.runs import tasks
 from portal.runs.models import Attempt, Delivery, Run
 from portal.runs.states import Status
 from portal.runs.submit import send, submit
+from portal.workspaces.lamina import BUDGET_KEY, shared_budget
 from portal.workspaces.models import Membership
 from portal.workspaces.slots import PLACES
 
@@ -116,3 +119,25 @@ def test_nothing_fails_while_lamina_is_away_and_all_of_it_is_sent_after(
     assert {run["runId"] for run in lamina.ledger()["starts"]} == set(
         Run.objects.values_list("lamina_run_id", flat=True)
     )
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("noted", ["unanswered", "hold"])
+def test_outage_leaves_one_line_in_a_run_s_history_however_long_it_lasts(
+    member: Membership, poster: PinnedApp, lamina: Sandbox, noted: str
+) -> None:
+    run = waiting_run(member, poster)
+    past = timezone.now()
+    for _ in range(2):
+        getattr(shared_budget(), noted)(60)
+    for _ in range(4):
+        tasks.send_run(str(run.pk))
+        run.refresh_from_db()
+        assert run.not_before > timezone.now(), "it is looked at again after a moment"
+        Run.objects.filter(pk=run.pk).update(not_before=past)
+    assert [move.to for move in run.history.all()] == [Status.WAITING, Status.SUBMITTING, Status.WAITING]
+    assert run.attempts.count() == 1
+    redis.Redis.from_url(settings.REDIS_URL).delete(BUDGET_KEY)
+    tasks.send_run(str(run.pk))
+    run.refresh_from_db()
+    assert run.lamina_run_id

@@ -273,7 +273,7 @@ def test_cancel_that_was_asked_for_while_it_was_sent_is_not_forgotten(run: Run) 
     attempt = submit.claim(run.pk)
     assert attempt is not None
     submit.cancel(Run.objects.get(pk=run.pk))
-    submit.give_back(attempt, seconds=1, why="Lamina is away")
+    submit.give_back(attempt, submit.NOT_REACHED, seconds=1, why="Lamina is away")
     run.refresh_from_db()
     assert run.status == Status.CANCELLED
 

@@ -17,7 +17,7 @@ from portal.operations.selfcheck import check_addresses
 from portal.runs import callbacks, tasks, track
 from portal.runs import submit as submitting
 from portal.runs.callbacks import address_is_refused
-from portal.runs.models import Run
+from portal.runs.models import Attempt, Run
 from portal.runs.preparing import labels_to_send
 from portal.runs.states import Status, Teller
 from portal.runs.submit import cancel, claim, mark_sent, send, submit
@@ -234,6 +234,17 @@ def test_fault_of_ours_makes_the_run_wait_and_at_last_fail_with_nothing_spent(
     run.refresh_from_db()
     assert (run.status, run.error_code) == (Status.FAILED, "ours")
     assert starts(lamina) == []
+
+
+@pytest.mark.parametrize("outcome", submitting.EXCUSED)
+def test_tries_that_were_nobody_s_failure_do_not_count(run: Run, monkeypatch: pytest.MonkeyPatch, outcome: str) -> None:
+    now = timezone.now()
+    Attempt.objects.bulk_create(Attempt(run=run, lease_until=now, closed_at=now, outcome=outcome) for _ in range(3))
+    monkeypatch.setattr("portal.runs.submit.prepare", _broken)
+    monkeypatch.setattr(submitting, "MOST_TRIES", 2)
+    send(run.pk)
+    run.refresh_from_db()
+    assert run.status == Status.WAITING
 
 
 def _broken(*args: object) -> None:
