@@ -31,12 +31,13 @@ def usual_ranges(app_ids: Iterable[int]) -> dict[int, tuple[int, int] | None]:
 
 
 def _measure(app_ids: list[int]) -> dict[int, tuple[int, int] | None]:
-    done = Run.objects.filter(app_id__in=app_ids, status=Status.COMPLETED, accepted_at__isnull=False)
+    # From the moment it was sent: of one whose answer was lost we learn late that it was accepted.
+    done = Run.objects.filter(app_id__in=app_ids, status=Status.COMPLETED, sent_at__isnull=False)
     lengths: dict[int, list[float]] = defaultdict(list)
-    newest = done.order_by("-finished_at").values_list("app_id", "accepted_at", "finished_at")[:LAST_RUNS]
-    for app_id, accepted_at, finished_at in newest:
-        if accepted_at and finished_at:
-            lengths[app_id].append((finished_at - accepted_at).total_seconds())
+    newest = done.order_by("-finished_at").values_list("app_id", "sent_at", "finished_at")[:LAST_RUNS]
+    for app_id, sent_at, finished_at in newest:
+        if sent_at and finished_at:
+            lengths[app_id].append((finished_at - sent_at).total_seconds())
     return {app_id: _middle(lengths[app_id]) for app_id in app_ids}
 
 
