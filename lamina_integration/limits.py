@@ -279,7 +279,7 @@ class RequestBudget:
         return 0.0
 
     def refuses_for(self, lane: Lane) -> float:
-        """Return for how many seconds a request of this lane is refused, and not only made to wait; 0 when it is not."""
+        """Return for how many seconds a request of this lane is refused, not only made to wait; 0 when it is not."""
         try:
             self._ask(lane, longest_seconds=-1.0)
         except LaminaAway as error:

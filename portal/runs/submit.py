@@ -16,7 +16,6 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from lamina_integration import App as LaminaApp
 from lamina_integration import (
     InputProblem,
     LaminaAway,
@@ -32,12 +31,11 @@ from lamina_integration import (
 )
 from portal import trace
 from portal.catalogue.models import PinnedApp, SchemaVersion
-from portal.catalogue.schemas import schema_of
 from portal.runs import callbacks, costs, lanes, track
-from portal.runs.drafts import Draft
 from portal.runs.leases import LEASE_SECONDS, renewed
-from portal.runs.models import Attempt, Callback, Move, Output, Run, RunLane
+from portal.runs.models import Attempt, Callback, Run, RunLane
 from portal.runs.preparing import labels_to_send, prepare
+from portal.runs.recording import record
 from portal.runs.states import FINAL, NOT_CANCELLABLE, Status, Teller
 from portal.workspaces.brakes import TRY_EVERY, credits_words, find_brake, may_be_braked, note_refusal, stopped_words
 from portal.workspaces.budgets import find_stop, stops_of
@@ -92,7 +90,7 @@ def submit(
     )
     try:
         with transaction.atomic():
-            _record(run, member)
+            record(run, draft_of=member)
     except IntegrityError:
         # The form was sent before, or at this moment by somebody faster; anything else is a fault of ours.
         before = Run.objects.filter(workspace=member.workspace, token=token).first()
@@ -102,30 +100,6 @@ def submit(
     run.is_new = True
     logger.info("run submitted run=%s lane=%s", run.reference, run.lane)
     return run
-
-
-def _record(run: Run, member: Membership) -> None:
-    """Write a new run and what belongs to it; raises IntegrityError, first of all, where its token has a run."""
-    run.save(force_insert=True)
-    Move.objects.create(run=run, at=run.created_at, leaving="", to=Status.WAITING, told_by=Teller.PERSON)
-    if run.lane == RunLane.INTERACTIVE:
-        Draft.objects.filter(member=member, token=run.token).delete()
-    app = schema_of(run.schema)
-    Output.objects.bulk_create(reserved_outputs(run, app))
-    mended = run.retry_of
-    if mended is not None and mended.status == Status.NEEDS_ATTENTION and mended.app_id == run.app_id:
-        mended.move(Status.CANCELLED, told_by=Teller.PERSON, why=_("Mended and sent as %s.") % run.reference)
-    # Last, because it locks the month for everybody until the commit.
-    costs.hold(run, outputs=len(app.outputs))
-
-
-def reserved_outputs(run: Run, app: LaminaApp) -> list[Output]:
-    """Return a place for each output the run will make; one where the app does not say."""
-    wanted = {label.casefold() for label in run.outputs_wanted}
-    specs = [spec for spec in app.outputs if not wanted or spec.label.casefold() in wanted]
-    if not specs:
-        return [Output(run=run, position=0)]
-    return [Output(run=run, position=n, label=spec.label, kind=spec.type) for n, spec in enumerate(specs)]
 
 
 def send(run_id: uuid.UUID) -> Run | None:

@@ -21,6 +21,7 @@ from lamina_integration import LaminaClient, LaminaNotFound, RemoteOutput, Remot
 from portal.runs import costs
 from portal.runs.made import FROM_LIST
 from portal.runs.models import OPEN, Attempt, Move, Output, OutputStatus, Run
+from portal.runs.recording import go_on_when_topped_up
 from portal.runs.states import FINAL, REMOTE, Status, Teller
 from portal.workspaces.brakes import note_refusal
 
@@ -210,6 +211,8 @@ def _move(run: Run, status: Status, remote: RemoteRun, told_by: str) -> bool:
     moved = run.move(status, told_by=told_by, why=changes.get("error", "")[:500], **changes)
     if moved and run.error_code == costs.NO_CREDITS:
         note_refusal(run.workspace)  # the key's other runs wait instead of failing one by one
+        if follower := go_on_when_topped_up(run.pk):
+            note(run, told_by, _("Goes on as %s when topped up.") % follower.reference)
     return moved
 
 

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from django.core.cache import cache
@@ -13,6 +14,7 @@ from lamina_integration.sandbox import Sandbox
 from portal.catalogue.models import App, PinnedApp
 from portal.runs import lanes, reconcile, refine, tasks
 from portal.runs.models import Run
+from portal.runs.recording import MOST_FOLLOWERS
 from portal.runs.states import Status, Teller
 from portal.runs.submit import claim, mark_sent, send, submit
 from portal.runs.track import adopt
@@ -211,7 +213,7 @@ def test_held_up_run_offers_no_second_one(
     assert "Edit and run again" not in page
 
 
-def test_accepted_run_that_failed_for_want_of_credits_stays_failed_and_says_so(
+def test_accepted_run_that_failed_for_want_of_credits_is_over_and_says_so(
     run: Run, member: Membership, lamina: Sandbox, as_user: Callable[[User], Client], creator: User
 ) -> None:
     claim(run.pk)
@@ -221,10 +223,69 @@ def test_accepted_run_that_failed_for_want_of_credits_stays_failed_and_says_so(
     assert "The workspace has not enough credits for this run." in page
     assert "Nothing was charged." in page
     assert "Edit and run again" in page
-    assert state_of(run.workspace).used == 0
+    assert LedgerLine.objects.get(pk=run.pk).settled == 0
     later = another(run, member)
     send(later.pk)
     assert refresh(later).held_up == TOO_FEW
+
+
+def fail_for_want_of_credits(run: Run) -> Run:
+    """Have Lamina take a run and fail it; return the one that goes on for it."""
+    Run.objects.filter(pk=run.pk).update(held_up="", not_before=None)
+    Wallet.objects.all().delete()
+    assert claim(run.pk)
+    told = news(run, "failed", 0, run_id=str(run.pk), errorMessage="Insufficient credits")
+    adopt(run.pk, told, told_by=Teller.DELIVERY)
+    return Run.objects.get(retry_of=run)
+
+
+def test_accepted_run_that_failed_for_want_of_credits_goes_on_as_another_when_topped_up(
+    run: Run, member: Membership, lamina: Sandbox
+) -> None:
+    Run.objects.filter(pk=run.pk).update(outputs_wanted=["Front"])
+    follower = fail_for_want_of_credits(refresh(run))
+    told = news(run, "failed", 0, run_id=str(run.pk), errorMessage="Insufficient credits")
+    adopt(run.pk, told, told_by=Teller.SWEEP)
+    assert list(Run.objects.exclude(pk=run.pk)) == [follower], "the news came twice"
+    assert follower.status == Status.WAITING
+    assert follower.held_up == TOO_FEW
+    assert (follower.inputs, follower.outputs_wanted, follower.created_by) == (run.inputs, ["Front"], run.created_by)
+    assert f"Goes on as {follower.reference} when topped up." in {move.why for move in run.history.all()}
+    lamina.set(out_of_credits=True)
+    look_at_balance(run.workspace)
+    sweep()
+    assert starts(lamina) == 0
+    lamina.set(out_of_credits=False)
+    look_at_balance(run.workspace)
+    for run_id, _lane in lanes.runs_to_send():
+        send(run_id)
+    assert refresh(follower).lamina_run_id
+    assert starts(lamina) == 1
+
+
+def test_run_goes_on_for_want_of_credits_less_and_less_often_and_not_for_ever(run: Run, lamina: Sandbox) -> None:
+    pauses = []
+    for _ in range(MOST_FOLLOWERS):
+        run = fail_for_want_of_credits(run)
+        pauses.append((run.not_before - timezone.now()).total_seconds())
+    assert 290 < pauses[0] < 310
+    assert all(later > 1.9 * earlier for earlier, later in pairwise(pauses))
+    with pytest.raises(Run.DoesNotExist):
+        fail_for_want_of_credits(run)
+
+
+def test_run_that_its_person_does_not_want_any_more_does_not_go_on(run: Run, lamina: Sandbox) -> None:
+    Run.objects.filter(pk=run.pk).update(cancel_asked_at=timezone.now(), status=Status.QUEUED, lamina_run_id="one")
+    adopt(run.pk, news(run, "failed", 0, run_id="one", errorMessage="Insufficient credits"), told_by=Teller.DELIVERY)
+    assert list(Run.objects.all()) == [run]
+
+
+def test_run_does_not_go_on_where_the_budget_has_no_room(run: Run, lamina: Sandbox, staff: User) -> None:
+    stop_spending(workspace=run.workspace, why="An odd bill", by=staff)
+    Run.objects.filter(pk=run.pk).update(status=Status.QUEUED, lamina_run_id="one")
+    adopt(run.pk, news(run, "failed", 0, run_id="one", errorMessage="Insufficient credits"), told_by=Teller.DELIVERY)
+    assert refresh(run).status == Status.FAILED
+    assert list(Run.objects.all()) == [run]
 
 
 def test_sweep_asks_for_the_balance_and_sends_nothing_else(run: Run, lamina: Sandbox) -> None:

@@ -91,10 +91,13 @@ def test_end_settles_by_what_was_made(
     assert stands(workspace) == (0, spent)
 
 
-def test_failure_for_want_of_credits_counts_nothing(run: Run, lamina: Sandbox, workspace: Workspace) -> None:
+def test_failure_for_want_of_credits_counts_nothing_and_the_run_that_goes_on_is_held(
+    run: Run, lamina: Sandbox, workspace: Workspace
+) -> None:
     begun(run, lamina)
     apply(run.pk, news(run, "failed", 0, errorMessage="Insufficient credits"), told_by=Teller.SWEEP)
-    assert stands(workspace) == (0, 0)
+    assert LedgerLine.objects.get(pk=run.pk).settled == 0
+    assert stands(workspace) == (20, 0)
 
 
 def test_cancel_before_it_is_sent_gives_everything_back(run: Run, workspace: Workspace) -> None:
