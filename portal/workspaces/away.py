@@ -19,9 +19,11 @@ logger = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 1.0
 ASK_AGAIN_SECONDS = 1.0
+TELL_AGAIN_SECONDS = 60.0
 
 _asking: threading.Thread | None = None
 _lock = threading.Lock()
+_refusal_told_at: float | None = None
 
 
 def is_known() -> bool:
@@ -39,6 +41,15 @@ def note(error: Exception) -> None:
         logger.warning("redis is away error=%s", error)
         _asking = threading.Thread(target=_ask, name="redis-away", daemon=True)
         _asking.start()
+
+
+def note_refusal(error: Exception) -> None:
+    """Take note that Redis answered and did not do it: it is full or read-only. Said once in a while, not each time."""
+    global _refusal_told_at
+    now = time.monotonic()
+    if _refusal_told_at is None or now - _refusal_told_at > TELL_AGAIN_SECONDS:
+        _refusal_told_at = now
+        logger.error("redis refuses error=%s", error)
 
 
 def _ask() -> None:

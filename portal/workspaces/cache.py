@@ -1,4 +1,4 @@
-"""Redis as a cache that may be away: what it cannot answer counts as not cached."""
+"""Redis as a cache that may be away, full or read-only: what it does not do counts as not cached."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from redis import Redis
-from redis.exceptions import ConnectionError, TimeoutError
+from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 
 from portal.workspaces import away
 
@@ -21,6 +21,8 @@ def _forgiving(name: str, fallback: Callable[..., Any]) -> Callable[..., Any]:
                 return method(self, *args, **kwargs)
             except (ConnectionError, TimeoutError) as error:
                 away.note(error)
+            except ResponseError as error:
+                away.note_refusal(error)
         return fallback(*args, **kwargs)
 
     return call

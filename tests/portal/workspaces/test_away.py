@@ -110,3 +110,17 @@ def test_page_is_shown_with_the_session_of_the_database(
 def test_what_is_known_of_redis_ends_when_it_answers() -> None:
     away.note(TimeoutError())
     wait_until_back()
+
+
+def test_full_redis_is_done_without(hanging: object, settings: Any) -> None:
+    """It answers, and keeps nothing new: what can be asked is still asked."""
+    with redis.Redis.from_url(settings.REDIS_URL) as connection:
+        cache = ForgivingRedisCache(settings.REDIS_URL, OPTIONS)
+        cache.set("before", 1)
+        connection.config_set("maxmemory-policy", "noeviction")
+        connection.config_set("maxmemory", "1")
+        cache.set("key", 1)
+        assert cache.add("other", 1), "whoever is to do it once does it"
+        assert cache.get("before") == 1
+        assert cache.get("key") is None
+    assert not away.is_known()
