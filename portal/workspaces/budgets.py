@@ -240,10 +240,11 @@ def hold(
 
     One UPDATE decides and counts: of many at once, the database lets through as many as fit.
     """
-    months = months_to_hold().filter(workspace_id=workspace.pk, starts_on=this_month())
+    starts_on = this_month()  # once: a moment later it may be another one
+    months = months_to_hold().filter(workspace_id=workspace.pk, starts_on=starts_on)
     month: Any = months.first()
     if month is None:
-        BudgetMonth.objects.get_or_create(workspace_id=workspace.pk, starts_on=this_month())
+        BudgetMonth.objects.get_or_create(workspace_id=workspace.pk, starts_on=starts_on)
         month = months.get()
     if month.is_stopped and (stop := find_stop(workspace)):
         raise SpendingStopped(stop)

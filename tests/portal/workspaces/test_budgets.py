@@ -188,3 +188,12 @@ def test_warning_begins_at_eighty_and_ends_at_a_hundred_percent(
         limit=Decimal(100), spent=Decimal(used) - 5, held=Decimal(5), starts_on=date(2026, 11, 1)
     )
     assert (state.percent, state.is_near, state.is_used_up) == (percent, is_near, is_used_up)
+
+
+def test_month_that_turns_while_it_is_looked_for_is_one_month(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    months = iter([date(2026, 7, 1), *[date(2026, 8, 1)] * 9])
+    monkeypatch.setattr(budgets, "this_month", lambda: next(months))
+    hold_for(workspace)
+    assert BudgetMonth.objects.get().starts_on == date(2026, 7, 1)
