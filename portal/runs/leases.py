@@ -28,6 +28,7 @@ def renewed(renew: Callable[[], object]) -> Iterator[None]:
                     renew()
                 except DatabaseError as error:
                     logger.warning("lease not renewed error=%r", error)
+                    connection.close()  # it may be broken, and the next one is not
         finally:
             connection.close()
 

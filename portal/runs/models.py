@@ -213,8 +213,15 @@ class Run(models.Model):
         return sum(row.status == OutputStatus.COMPLETED and row.version == 1 for row in self.places)
 
     def wait_again(self, *, told_by: str, why: str, **changes: Any) -> bool:
-        """Move back to waiting, or end it if a person has asked for that meanwhile: Lamina has no such run."""
-        self.refresh_from_db(fields=["status", "cancel_asked_at"])
+        """Move back to waiting, or end it if a person has asked for that meanwhile: Lamina has no such run.
+
+        That is known of the request this instance was read with. A run that has gone on since, or was sent
+        again, is left alone.
+        """
+        known = self.status, self.sent_at
+        self.refresh_from_db(fields=["status", "sent_at", "cancel_asked_at"])
+        if (self.status, self.sent_at) != known:
+            return False
         if self.cancel_asked_at:
             ended = _("Cancelled. Lamina does not have it.") if self.sent_at else _("Cancelled before it was sent.")
             with transaction.atomic():
@@ -301,9 +308,19 @@ class Attempt(models.Model):
 
     def close(self, outcome: str, *, unanswered: bool = False) -> None:
         """Write down how it ended, and whether that leaves open what became of it at Lamina."""
-        self.closed_at, self.outcome, self.unanswered = timezone.now(), outcome[:200], unanswered
-        ended = {"closed_at": self.closed_at, "outcome": self.outcome, "unanswered": unanswered}
-        Attempt.objects.filter(pk=self.pk).update(**ended)
+        self._close(Attempt.objects.filter(pk=self.pk), outcome, unanswered)
+
+    def end(self, outcome: str, *, unanswered: bool = False) -> bool:
+        """Do the same for its worker; False when it was given up: then its run is not the worker's any more."""
+        return self._close(Attempt.objects.filter(pk=self.pk, closed_at=None), outcome, unanswered)
+
+    def _close(self, rows: models.QuerySet["Attempt"], outcome: str, unanswered: bool) -> bool:
+        ended = {"closed_at": timezone.now(), "outcome": outcome[:200], "unanswered": unanswered}
+        if not rows.update(**ended):
+            return False
+        for name, value in ended.items():
+            setattr(self, name, value)
+        return True
 
 
 class OutputStatus(models.TextChoices):

@@ -10,7 +10,7 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, Max, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -131,7 +131,7 @@ def _settle_group(runs: list[Run], client: LaminaClient) -> None:
             is_complete
             and (run.cancel_asked_at or not run.resends)
             and not any(could_be(run, summary) for summary in unclaimed)
-            and asked_at - (run.sent_at or asked_at) > GRACE
+            and asked_at - _lost_at(run) > GRACE
         ):
             run.wait_again(
                 told_by=Teller.SWEEP,
@@ -139,6 +139,15 @@ def _settle_group(runs: list[Run], client: LaminaClient) -> None:
                 resends=run.resends + 1,
                 next_at=asked_at,
             )
+
+
+def _lost_at(run: Run) -> datetime:
+    """Return since when no worker waits for an answer any more.
+
+    One that was suspended, or whose clock is behind, may have sent its request long after it said it would.
+    """
+    closed_at = run.attempts.aggregate(at=Max("closed_at"))["at"]
+    return max(at for at in (run.sent_at, closed_at, run.created_at) if at)
 
 
 def strangers(app_id: str, since: datetime, client: LaminaClient) -> tuple[list[RunSummary], bool]:

@@ -34,6 +34,7 @@ from portal import trace
 from portal.runs import costs
 from portal.runs.leases import LEASE_SECONDS, renewed
 from portal.runs.models import Output, OutputStatus, Run
+from portal.runs.persist import persistently
 from portal.runs.refinements import OPEN_REFINEMENTS, Refinement, RefinementState
 from portal.runs.states import Status, Teller
 from portal.runs.track import MOST_OUTPUTS, note
@@ -119,8 +120,8 @@ def send(refinement_id: int) -> None:
         return
     with trace.about(refinement.run), renewed(partial(_renew, refinement_id)):
         answer = _call(refinement)
-    if answer is not None:
-        take(refinement, answer)
+        if answer is not None:
+            persistently(partial(take, refinement, answer))
 
 
 def claim(refinement_id: int) -> Refinement | None:

@@ -34,6 +34,7 @@ from portal.catalogue.models import PinnedApp, SchemaVersion
 from portal.runs import callbacks, costs, lanes, track
 from portal.runs.leases import LEASE_SECONDS, renewed
 from portal.runs.models import Attempt, Callback, Run, RunLane
+from portal.runs.persist import persistently
 from portal.runs.preparing import labels_to_send, prepare
 from portal.runs.recording import record
 from portal.runs.states import FINAL, NOT_CANCELLABLE, Status, Teller
@@ -244,7 +245,7 @@ def _keep_back(attempt: Attempt) -> None:
 
 def accept(attempt: Attempt, started: RemoteRun) -> Run | None:
     """Record that Lamina took the run, and what it said of it; return the run as that has left it."""
-    run = track.adopt(attempt.run_id, started, told_by=Teller.WORKER, answered=attempt)
+    run = persistently(partial(track.adopt, attempt.run_id, started, told_by=Teller.WORKER, answered=attempt))
     logger.info("run accepted run=%s lamina_run=%s", attempt.run.reference, started.run_id)
     return run
 
@@ -252,7 +253,8 @@ def accept(attempt: Attempt, started: RemoteRun) -> Run | None:
 def give_back(attempt: Attempt, outcome: str, *, seconds: float, why: str) -> None:
     """Return a claim: Lamina certainly did not take the run, so it waits for another turn."""
     with transaction.atomic():
-        attempt.close(outcome)
+        if not attempt.end(outcome):
+            return
         again = timezone.now() + timedelta(seconds=seconds)
         attempt.run.wait_again(told_by=Teller.WORKER, why=why, next_at=again, not_before=again)
 
@@ -261,8 +263,9 @@ def wait_for_credits(attempt: Attempt, error: LaminaInsufficientCredits) -> None
     """Keep a run that Lamina refused for want of credits, and the key's other runs, until there are more."""
     why = credits_words()
     with transaction.atomic():
-        attempt.close(NO_CREDITS)
         note_refusal(attempt.run.workspace)
+        if not attempt.end(NO_CREDITS):
+            return
         again = timezone.now() + TRY_EVERY
         attempt.run.wait_again(told_by=Teller.WORKER, why=why, held_up=why, next_at=again, not_before=again)
     logger.warning("run waits for credits run=%s lamina_request=%s", attempt.run.reference, error.request_id)
@@ -271,7 +274,8 @@ def wait_for_credits(attempt: Attempt, error: LaminaInsufficientCredits) -> None
 def refuse(attempt: Attempt, problems: tuple[InputProblem, ...]) -> None:
     """Hand the run back to its person: these inputs are not taken, and nothing was spent."""
     with transaction.atomic():
-        attempt.close("inputs refused")
+        if not attempt.end("inputs refused"):
+            return
         run = attempt.run
         run.refresh_from_db(fields=["status", "cancel_asked_at"])
         if run.cancel_asked_at:
@@ -288,7 +292,8 @@ def refuse(attempt: Attempt, problems: tuple[InputProblem, ...]) -> None:
 def leave_unconfirmed(attempt: Attempt, *, why: str) -> None:
     """Record that the request went out and no answer came: it may or may not exist at Lamina."""
     with transaction.atomic():
-        attempt.close(f"no answer: {why}", unanswered=True)
+        if not attempt.end(f"no answer: {why}", unanswered=True):
+            return
         attempt.run.refresh_from_db()
         attempt.run.move(
             Status.UNCONFIRMED, told_by=Teller.WORKER, why=_("Sent, and no answer came."), next_at=timezone.now()
@@ -304,7 +309,8 @@ def fail(attempt: Attempt, error: LaminaResponseError) -> None:
     elif error.status_code in (401, 403):
         code = "key_refused"
     with transaction.atomic():
-        attempt.close(f"refused: {error.code or error.status_code}")
+        if not attempt.end(f"refused: {error.code or error.status_code}"):
+            return
         attempt.run.move(
             Status.FAILED, told_by=Teller.WORKER, why=str(error)[:500], error=str(error)[:2000], error_code=code
         )
@@ -315,7 +321,8 @@ def give_up(attempt: Attempt) -> None:
     """Fail a run that something on our side keeps from being sent, before anything was spent."""
     why = _("Something on our side kept it from being sent.")
     with transaction.atomic():
-        attempt.close("given up")
+        if not attempt.end("given up"):
+            return
         attempt.run.move(Status.FAILED, told_by=Teller.WORKER, why=why, error=why, error_code="ours")
 
 

@@ -20,6 +20,7 @@ def age(run: Run, **by: float) -> None:
     past = timedelta(**by)
     for attempt in run.attempts.all():
         attempt.sent_at = attempt.sent_at - past if attempt.sent_at else None
+        attempt.closed_at = attempt.closed_at - past if attempt.closed_at else None
         attempt.lease_until -= past
         attempt.save()
     row = Run.objects.get(pk=run.pk)
