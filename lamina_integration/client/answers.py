@@ -227,6 +227,7 @@ def page(model: type[M]) -> Callable[[Any], Page[M]]:
             total=figure("total", len(items)),
             limit=figure("limit", len(items)),
             offset=figure("offset", 0),
+            is_total_known=figure("total", -1) >= 0,
         )
 
     return read

@@ -147,9 +147,13 @@ def first_of(data: dict[str, Any], *names: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page of a list, and where it stands in the whole."""
+    """One page of a list, and where it stands in the whole.
+
+    `is_total_known` is False where Lamina did not say how many there are: the total is then what could be read.
+    """
 
     items: tuple[T, ...]
     total: int
     limit: int
     offset: int
+    is_total_known: bool = True

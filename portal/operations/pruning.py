@@ -16,6 +16,7 @@ from django.db.models.fields.files import FieldFile
 
 from portal.media.models import Media, Origin
 from portal.runs.drafts import Draft
+from portal.runs.known import note_known
 from portal.runs.models import Attempt, Delivery, Output, Run
 from portal.runs.refinements import OPEN_REFINEMENTS, Refinement
 from portal.runs.states import FINAL
@@ -95,8 +96,10 @@ def _is_input(media: Media, runs: Iterable[uuid.UUID]) -> bool:
 
 def _prune_chunk(chunk: list[uuid.UUID], before: datetime) -> tuple[int, int]:
     with transaction.atomic():
-        ids = list(old_runs(before).filter(pk__in=chunk).select_for_update(of=("self",)).values_list("pk", flat=True))
+        runs = list(old_runs(before).filter(pk__in=chunk).select_for_update(of=("self",)))
+        ids = [run.pk for run in runs]
         media = media_of(ids)
+        note_known([(run.lamina_run_id, run.reference) for run in runs if run.lamina_run_id])
         Run.objects.filter(pk__in=ids).delete()
         Media.objects.filter(pk__in=[item.pk for item in media]).delete()
         for item in media:

@@ -16,6 +16,7 @@ from portal.catalogue.models import App, PinnedApp, SchemaVersion
 from portal.media.models import Media
 from portal.runs import costs
 from portal.runs.drafts import Draft as Draft
+from portal.runs.known import KnownRemote as KnownRemote
 from portal.runs.refinements import Refinement
 from portal.runs.states import ACTIVE, FINAL, MOVES, REMOTE, Status, Teller
 from portal.workspaces.models import Membership, Workspace
@@ -282,6 +283,13 @@ class Attempt(models.Model):
     lease_until = models.DateTimeField(help_text=_("Until then its worker is believed to be alive."))
     sent_at = models.DateTimeField(
         null=True, help_text=_("Set just before the request leaves. Empty: Lamina cannot know of it.")
+    )
+    key_mark = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Tells with which key it was sent. Empty: not known."),
     )
     callback = models.CharField(max_length=10, choices=Callback, blank=True, help_text=_("Empty: not asked."))
     closed_at = models.DateTimeField(null=True, help_text=_("When its outcome was known."))

@@ -16,10 +16,11 @@ from django.utils.translation import gettext as _
 
 from lamina_integration import LaminaClient, LaminaError, Lane, Page, RemoteRun, RunSummary
 from portal.runs import costs, track
-from portal.runs.models import Attempt, Delivery, Run
+from portal.runs.models import Attempt, Delivery, KnownRemote, Run
 from portal.runs.refinements import OPEN_REFINEMENTS, Refinement
 from portal.runs.states import ACTIVE, Status, Teller
 from portal.workspaces import budgets
+from portal.workspaces.brakes import fingerprint_of
 from portal.workspaces.lamina import client_for, key_of
 from portal.workspaces.models import LedgerLine, LineKind
 
@@ -121,7 +122,7 @@ def _settle_group(runs: list[Run], client: LaminaClient) -> None:
             for summary in unclaimed
             if _fits(run.sent_at, summary) and told.get(summary.run_id, run.pk) == run.pk
         ]
-        rivals = {other.run_id for other in unanswered if any(_fits(other.sent_at, each) for each in candidates)}
+        rivals = {other.run_id for other in unanswered if any(_may_have_begun(other, each, run) for each in candidates)}
         if len(candidates) == 1 and rivals <= {run.pk}:
             logger.info("unconfirmed run found run=%s lamina_run=%s", run.reference, candidates[0].run_id)
             remote = client.runs.get(candidates[0].run_id)
@@ -132,6 +133,7 @@ def _settle_group(runs: list[Run], client: LaminaClient) -> None:
             and (run.cancel_asked_at or not run.resends)
             and not any(could_be(run, summary) for summary in unclaimed)
             and asked_at - _lost_at(run) > GRACE
+            and not _was_sent_with_another_key(run)
         ):
             run.wait_again(
                 told_by=Teller.SWEEP,
@@ -150,20 +152,27 @@ def _lost_at(run: Run) -> datetime:
     return max(at for at in (run.sent_at, closed_at, run.created_at) if at)
 
 
+def _was_sent_with_another_key(run: Run) -> bool:
+    """Return whether today's key may be another account's than the one it was sent with, whose runs it cannot list."""
+    return run.attempts.exclude(key_mark__in=["", fingerprint_of(run.workspace)]).exists()
+
+
 def strangers(app_id: str, since: datetime, client: LaminaClient) -> tuple[list[RunSummary], bool]:
     """Return Lamina's runs of an app since a moment that no run of ours claims, and whether that is all of them."""
     found: list[RunSummary] = []
-    total = 0
+    total, is_total_known = 0, True
     for number in range(PAGES):
         page = _listed_page(app_id, since, number, client)
         found.extend(page.items)
         total = max(page.total, page.offset + len(page.items))
+        is_total_known &= page.is_total_known
         if 100 * (number + 1) >= total:
             break
     ids = {item.run_id for item in found}
     ours = set(Run.objects.filter(lamina_run_id__in=ids).values_list("lamina_run_id", flat=True))
+    ours |= set(KnownRemote.objects.filter(pk__in=ids).values_list("pk", flat=True))
     # What could not be read, or was pushed off its page, counts in the total and is not among the ids.
-    return [item for item in found if item.run_id not in ours], len(ids) >= total
+    return [item for item in found if item.run_id not in ours], is_total_known and len(ids) >= total
 
 
 def _listed_page(app_id: str, since: datetime, number: int, client: LaminaClient) -> Page[RunSummary]:
@@ -203,6 +212,16 @@ def _fits(sent_at: datetime | None, summary: RunSummary) -> bool:
     if summary.created_at is None or sent_at is None:
         return False
     return sent_at - CLOCK_SKEW <= summary.created_at <= sent_at + ANSWER_WINDOW
+
+
+def _may_have_begun(attempt: Attempt, summary: RunSummary, run: Run) -> bool:
+    """Return whether an attempt may be what a run at Lamina came of, which is about to be taken for this run's.
+
+    Of another workspace's nothing is risked: Lamina may have taken its start long after it was sent.
+    """
+    if attempt.run.workspace_id == run.workspace_id or not summary.created_at or not attempt.sent_at:
+        return _fits(attempt.sent_at, summary)
+    return attempt.sent_at - CLOCK_SKEW <= summary.created_at <= attempt.sent_at + WIDE
 
 
 def could_be(run: Run, summary: RunSummary) -> bool:

@@ -38,7 +38,15 @@ from portal.runs.persist import persistently
 from portal.runs.preparing import labels_to_send, prepare
 from portal.runs.recording import record
 from portal.runs.states import FINAL, NOT_CANCELLABLE, Status, Teller
-from portal.workspaces.brakes import TRY_EVERY, credits_words, find_brake, may_be_braked, note_refusal, stopped_words
+from portal.workspaces.brakes import (
+    TRY_EVERY,
+    credits_words,
+    find_brake,
+    fingerprint_of,
+    may_be_braked,
+    note_refusal,
+    stopped_words,
+)
 from portal.workspaces.budgets import find_stop, stops_of
 from portal.workspaces.lamina import client_for
 from portal.workspaces.models import Membership
@@ -216,7 +224,11 @@ def mark_sent(attempt: Attempt, *, callback: str = "") -> bool:
     lease = now + timedelta(seconds=LEASE_SECONDS)
     with transaction.atomic():
         if not Attempt.objects.filter(pk=attempt.pk, closed_at=None).update(
-            sent_at=now, lease_until=lease, callback=callback, unanswered=True
+            sent_at=now,
+            lease_until=lease,
+            callback=callback,
+            unanswered=True,
+            key_mark=fingerprint_of(attempt.run.workspace),
         ):
             return False
         if not runs_that_may_go().filter(pk=attempt.run_id).update(sent_at=now):

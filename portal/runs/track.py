@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from lamina_integration import LaminaClient, LaminaNotFound, RemoteOutput, RemoteRun
 from portal.runs import costs
+from portal.runs.known import note_known
 from portal.runs.made import FROM_LIST
 from portal.runs.models import OPEN, Attempt, Move, Output, OutputStatus, Run
 from portal.runs.recording import go_on_when_topped_up
@@ -126,6 +127,7 @@ def _join(run: Run, remote: RemoteRun, told_by: str, why: str) -> bool:
             costs.book(run, is_over=_is_over(remote))
     elif run.lamina_run_id != remote.run_id:
         _put_on_record(run, told_by, _("Lamina has a second run for this one: %s.") % remote.run_id)
+        note_known([(remote.run_id, run.reference)])
         costs.book_second(run, remote.run_id, made=_made(remote) if _is_over(remote) else None)
         return False
     return True
