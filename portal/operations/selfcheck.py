@@ -32,6 +32,7 @@ from portal.operations.health import WORKER_SILENT_SECONDS, free_bytes
 from portal.runs.callbacks import address_is_refused
 from portal.runs.reconcile import loose_holds
 from portal.workspaces.budgets import differences
+from portal.workspaces.fields import Unreadable
 from portal.workspaces.lamina import client_for
 from portal.workspaces.models import Workspace
 
@@ -223,11 +224,7 @@ def check_encryption() -> Iterator[Trouble]:
 
 
 def _is_readable(slug: str) -> bool:
-    try:
-        Workspace.objects.values_list("lamina_api_key", flat=True).get(slug=slug)
-    except ImproperlyConfigured:
-        return False
-    return True
+    return not isinstance(Workspace.objects.values_list("lamina_api_key", flat=True).get(slug=slug), Unreadable)
 
 
 def check_budgets() -> Iterator[Trouble]:

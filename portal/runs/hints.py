@@ -36,13 +36,13 @@ def follow() -> list[uuid.UUID]:
     told: list[uuid.UUID] = []
     for named in by_key.values():
         alike = list(named.values())[:PER_ROUND]
-        with client_for(alike[0][0].attempt.run.workspace, lane=Lane.TRACKING) as client:
-            try:
+        try:
+            with client_for(alike[0][0].attempt.run.workspace, lane=Lane.TRACKING) as client:
                 told += [each[0].attempt.run_id for each in alike if _asked(each, client)]
-            except LaminaError as error:
-                logger.warning("hints not followed count=%d error=%s", len(alike), error)
-            except Exception as error:
-                logger.exception("hints not followed count=%d error=%r", len(alike), error)
+        except LaminaError as error:
+            logger.warning("hints not followed count=%d error=%s", len(alike), error)
+        except Exception as error:
+            logger.exception("hints not followed count=%d error=%r", len(alike), error)
     return told
 
 

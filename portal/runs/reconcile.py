@@ -98,14 +98,14 @@ def settle_unconfirmed() -> None:
     for run in due.select_related("workspace", "app").order_by("next_at")[:200]:
         groups[key_of(run.workspace), run.app.lamina_id].append(run)
     for runs in groups.values():
-        with client_for(runs[0].workspace, lane=Lane.TRACKING) as client:
-            try:
+        try:
+            with client_for(runs[0].workspace, lane=Lane.TRACKING) as client:
                 _settle_group(runs, client)
-            except LaminaError as error:
-                logger.warning("unconfirmed runs not looked for count=%d error=%s", len(runs), error)
-            except Exception as error:
-                # One app's odd answers never keep the others waiting.
-                logger.exception("unconfirmed runs not looked for count=%d error=%r", len(runs), error)
+        except LaminaError as error:
+            logger.warning("unconfirmed runs not looked for count=%d error=%s", len(runs), error)
+        except Exception as error:
+            # One app's odd answers never keep the others waiting.
+            logger.exception("unconfirmed runs not looked for count=%d error=%r", len(runs), error)
 
 
 def _settle_group(runs: list[Run], client: LaminaClient) -> None:

@@ -39,7 +39,7 @@ from portal.runs.refinements import OPEN_REFINEMENTS, Refinement, RefinementStat
 from portal.runs.states import Status, Teller
 from portal.runs.track import MOST_OUTPUTS, note
 from portal.workspaces import budgets
-from portal.workspaces.lamina import client_for
+from portal.workspaces.lamina import KeyUnreadable, client_for
 from portal.workspaces.models import LineKind, Membership, User
 
 logger = logging.getLogger(__name__)
@@ -145,6 +145,10 @@ def _call(refinement: Refinement) -> LaminaRefinement | None:
             if not _mark_sent(refinement):
                 return None
             return client.runs.feedback(run.lamina_run_id or "", refinement.words)
+    except KeyUnreadable:
+        logger.error("change not asked for, the workspace's key cannot be read run=%s", run.reference)
+        why = _("Staff have to mend this workspace's key; this waits and goes on.")
+        _give_back(refinement, LONGEST_PAUSE_SECONDS, why)
     except (LaminaRateLimited, LaminaBudgetSpent) as error:
         _give_back(refinement, error.retry_after, _("Lamina asks us to wait a moment."))
     except LaminaUnreachable as error:

@@ -82,13 +82,13 @@ def _by_key(runs: Iterable[Run]) -> list[list[Run]]:
 def _in_peace(runs: list[Run], work: Callable[[list[Run], LaminaClient, list[uuid.UUID]], None]) -> list[uuid.UUID]:
     """Do a key's work; what goes wrong with it never keeps the others waiting."""
     told: list[uuid.UUID] = []
-    with client_for(runs[0].workspace, lane=Lane.TRACKING) as client:
-        try:
+    try:
+        with client_for(runs[0].workspace, lane=Lane.TRACKING) as client:
             work(runs, client, told)
-        except LaminaError as error:
-            logger.warning("runs not asked after count=%d error=%s", len(runs), error)
-        except Exception as error:
-            logger.exception("runs not asked after count=%d error=%r", len(runs), error)
+    except LaminaError as error:
+        logger.warning("runs not asked after count=%d error=%s", len(runs), error)
+    except Exception as error:
+        logger.exception("runs not asked after count=%d error=%r", len(runs), error)
     return told
 
 

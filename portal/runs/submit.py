@@ -48,7 +48,7 @@ from portal.workspaces.brakes import (
     stopped_words,
 )
 from portal.workspaces.budgets import find_stop, stops_of
-from portal.workspaces.lamina import client_for
+from portal.workspaces.lamina import KeyUnreadable, client_for
 from portal.workspaces.models import Membership
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,8 @@ NO_CREDITS = "no credits at Lamina"
 SPENDING_STOPPED = "spending was stopped"
 NOT_REACHED = "Lamina was not reached"
 TOLD_TO_WAIT = "Lamina or the request budget had us wait"
-EXCUSED = (NO_CREDITS, SPENDING_STOPPED, NOT_REACHED, TOLD_TO_WAIT)
+NO_KEY = "the workspace's key cannot be read"
+EXCUSED = (NO_CREDITS, SPENDING_STOPPED, NOT_REACHED, TOLD_TO_WAIT, NO_KEY)
 
 
 def submit(
@@ -137,6 +138,10 @@ def _call(attempt: Attempt) -> RemoteRun | None:
                 outputs=labels_to_send(run.outputs_wanted, app),
                 webhook=webhook,
             )
+    except KeyUnreadable:
+        logger.error("run not sent, its workspace's key cannot be read run=%s", run.reference)
+        why = _("Staff have to mend this workspace's key; this waits and goes on.")
+        give_back(attempt, NO_KEY, seconds=LONGEST_PAUSE_SECONDS, why=why)
     except LaminaAway as error:
         why = _("Lamina does not answer at the moment; this waits and goes on.")
         give_back(attempt, NOT_REACHED, seconds=min(error.retry_after, lanes.LOOK_AGAIN_SECONDS), why=why)

@@ -6,9 +6,11 @@ and the sweep finds what no message came for.
 
 import logging
 import uuid
+from collections.abc import Callable
 
 from celery.signals import worker_shutting_down
 from django.core.cache import cache
+from django.db import OperationalError
 from django.utils import timezone
 
 from lamina_integration import LaminaError
@@ -100,22 +102,70 @@ def copy_output(output_id: int) -> None:
 @celery.task
 def sweep() -> None:
     """Find rows that should have moved and nudge them."""
-    if inbox.needs_keys() and inbox.may_nudge_for_keys():
-        nudge(refresh_signing_keys)
-    reconcile.release_lost_attempts()
-    for workspace_id in balances_to_ask():
-        nudge(refresh_balance, workspace_id)
+    in_turn(
+        reconcile.release_lost_attempts,
+        hand_out_runs,
+        hand_out_deliveries,
+        hand_out_cancels,
+        refine.release_lost,
+        hand_out_refinements,
+        hand_out_copies,
+        ask_for_keys,
+        ask_for_balances,
+    )
+
+
+def in_turn(*steps: Callable[[], None]) -> None:
+    """Take every step: what goes wrong with one, such as an odd row, never keeps the others from theirs."""
+    for step in steps:
+        try:
+            step()
+        except OperationalError:
+            raise  # the database is away, for the others as well
+        except Exception as error:
+            logger.exception("step left out step=%s error=%r", step.__name__, error)
+
+
+def hand_out_runs() -> None:
+    """Have waiting runs sent whose time has come."""
     for run_id, lane in lanes.runs_to_send():
         nudge(send_batch_run if lane == RunLane.BATCH else send_run, str(run_id))
-    refine.release_lost()
-    for refinement_id, run_id in refine.due_to_send():
-        nudge(send_refinement, refinement_id, str(run_id))
-    for run_id in reconcile.runs_to_cancel():
-        nudge(cancel_run, str(run_id))
+
+
+def hand_out_deliveries() -> None:
+    """Have stored deliveries applied that no message came for."""
     for delivery_id in inbox.deliveries_to_apply():
         nudge(apply_delivery, delivery_id)
+
+
+def hand_out_cancels() -> None:
+    """Have Lamina told again of runs that are to end."""
+    for run_id in reconcile.runs_to_cancel():
+        nudge(cancel_run, str(run_id))
+
+
+def hand_out_refinements() -> None:
+    """Have changes asked for that wait."""
+    for refinement_id, run_id in refine.due_to_send():
+        nudge(send_refinement, refinement_id, str(run_id))
+
+
+def hand_out_copies() -> None:
+    """Have outputs copied that are not ours yet."""
     for output_id in copies.copies_to_make():
         nudge(copy_output, output_id)
+
+
+def ask_for_keys() -> None:
+    """Have the signing keys fetched if a delivery came that none of ours fits."""
+    if inbox.needs_keys() and inbox.may_nudge_for_keys():
+        nudge(refresh_signing_keys)
+
+
+def ask_for_balances() -> None:
+    """Have the balance asked for of keys without credits."""
+    for workspace_id in balances_to_ask():
+        nudge(refresh_balance, workspace_id)
 
 
 @celery.task
@@ -132,12 +182,22 @@ def track_runs() -> None:
         return
     try:
         with renewed(lambda: cache.touch(TRACKING_LOCK, LEASE_SECONDS)):
-            reconcile.settle_unconfirmed()
-            for run_id in [*rounds.go_round(), *refine.settle_unconfirmed()]:
-                after_news(run_id)
+            in_turn(reconcile.settle_unconfirmed, follow_runs, follow_refinements)
     finally:
         if cache.get(TRACKING_LOCK) == mine:
             cache.delete(TRACKING_LOCK)
+
+
+def follow_runs() -> None:
+    """Ask after runs, and start what follows."""
+    for run_id in rounds.go_round():
+        after_news(run_id)
+
+
+def follow_refinements() -> None:
+    """Ask after changes, and start what follows."""
+    for run_id in refine.settle_unconfirmed():
+        after_news(run_id)
 
 
 @celery.task

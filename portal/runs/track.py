@@ -46,6 +46,7 @@ MOST_OUTPUTS = 200
 # How often Lamina is worth asking, as its documentation has it: one picture, several steps, video.
 IMAGE_SECONDS, STEPS_SECONDS, VIDEO_SECONDS = 4, 7, 12
 LONGEST_PACE_SECONDS = 60
+LONGEST_PAUSE_SECONDS = 3600  # for a run that Lamina does not know any more
 NO_CREDITS = "insufficient credits"
 ACCEPTED = "accepted"
 # What news of a run is compared with, and what news of an output changes.
@@ -278,13 +279,13 @@ def _take_value(row: Output, remote: RemoteOutput) -> None:
 
 def pace_of(run: Run) -> float:
     """Return the seconds until Lamina is worth asking again: by kind of work, slower with age."""
+    age = (timezone.now() - (run.accepted_at or timezone.now())).total_seconds()
     if run.error_code == MISSING:
-        return float(LONGEST_PACE_SECONDS)
+        return float(min(LONGEST_PAUSE_SECONDS, max(LONGEST_PACE_SECONDS, age / 30)))
     outputs = run.all_places()
     pace = STEPS_SECONDS if len(outputs) > 1 else IMAGE_SECONDS
     if any(output.kind == "video" for output in outputs):
         pace = VIDEO_SECONDS
-    age = (timezone.now() - (run.accepted_at or timezone.now())).total_seconds()
     return float(min(LONGEST_PACE_SECONDS, max(pace, age / 30)))
 
 

@@ -9,7 +9,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from lamina_integration import AsyncLaminaClient, LaminaClient, Lane, RequestBudget
+from lamina_integration import AsyncLaminaClient, LaminaClient, LaminaError, Lane, RequestBudget
+from portal.workspaces.fields import Unreadable
 from portal.workspaces.models import Workspace
 
 BUDGET_KEY = f"{settings.CACHES['default']['KEY_PREFIX']}:lamina-budget"
@@ -21,6 +22,13 @@ NOTED_EVERY_SECONDS = 3.0
 _connection = redis.Redis.from_url(
     settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=5, retry=Retry(NoBackoff(), 0)
 )
+
+
+class KeyUnreadable(LaminaError):
+    """Nobody is asked: the workspace's key cannot be decrypted with any FIELD_ENCRYPTION_KEY."""
+
+    def __init__(self) -> None:
+        super().__init__("No FIELD_ENCRYPTION_KEY fits the workspace's stored key")
 
 
 class NotedBudget(RequestBudget):
@@ -43,7 +51,7 @@ class NotedBudget(RequestBudget):
 def client_for(workspace: Workspace, *, lane: Lane) -> LaminaClient:
     """Return a client that speaks for `workspace` and waits for its turn in `lane`.
 
-    Close it after use: it is a context manager. Every client of every process shares one budget,
+    Close it after use: it is a context manager. Raises KeyUnreadable. Every client of every process shares one budget,
     because Lamina counts requests by address and not by key.
     """
     return _client(key_of(workspace), lane)
@@ -53,19 +61,24 @@ def clients_of_every_key(*, lane: Lane) -> Iterator[LaminaClient]:
     """Yield a client for each key there is, the portal's own first: for what Lamina tells whoever has one."""
     keys = [settings.LAMINA_API_KEY, *Workspace.objects.order_by("pk").values_list("lamina_api_key", flat=True)]
     for key in dict.fromkeys(keys):
-        if key:
+        if key and not isinstance(key, Unreadable):
             yield _client(key, lane)
 
 
 def _client(key: str, lane: Lane) -> LaminaClient:
+    if isinstance(key, Unreadable):
+        raise KeyUnreadable
     return LaminaClient(base_url=settings.LAMINA_BASE_URL, api_key=key, budget=shared_budget(), lane=lane)
 
 
 def async_client_for(workspace: Workspace, *, lane: Lane, connections: int) -> AsyncLaminaClient:
-    """Return such a client for an event loop, with so many connections at once."""
+    """Return such a client for an event loop, with so many connections at once; raises KeyUnreadable, too."""
+    key = key_of(workspace)
+    if isinstance(key, Unreadable):
+        raise KeyUnreadable
     return AsyncLaminaClient(
         base_url=settings.LAMINA_BASE_URL,
-        api_key=key_of(workspace),
+        api_key=key,
         budget=shared_budget(),
         lane=lane,
         connections=connections,
