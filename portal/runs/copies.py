@@ -15,6 +15,7 @@ from portal.media.copies import CopyFailed, keep_copy
 from portal.runs.lanes import pause_after_message
 from portal.runs.leases import LEASE_SECONDS, renewed
 from portal.runs.models import Output
+from portal.runs.rounds import want_details
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +61,8 @@ def copy_output(output_id: int) -> None:
         given_up = error.permanent or output.copy_tries >= MOST_TRIES
         again = None if given_up else now + timedelta(seconds=2 ** min(output.copy_tries + 1, 9))
         _note(output, copy_next_at=again, copy_error=str(error)[:500])
+        if given_up and output.copy_tries <= MOST_TRIES:
+            want_details(output.run_id)  # Lamina may have another address for it by now
         logger.warning("output not copied run=%s output=%d final=%s", output.run.reference, output_id, given_up)
     else:
         _note(output, media=media, kind=media.kind, copy_next_at=None, copy_error="")

@@ -211,6 +211,8 @@ def _move(run: Run, status: Status, remote: RemoteRun, told_by: str) -> bool:
     if status == Status.FAILED:
         changes["error"] = (remote.failure or "")[:2000]
         changes["error_code"] = costs.NO_CREDITS if NO_CREDITS in changes["error"].lower() else "failed"
+    if status == Status.COMPLETED and any(output.status not in OUTPUT_STATUS_OF for output in remote.outputs):
+        changes["details_next_at"] = timezone.now()  # it is said to be done before all of it is told
     moved = run.move(status, told_by=told_by, why=changes.get("error", "")[:500], **changes)
     if moved and run.error_code == costs.NO_CREDITS:
         note_refusal(run.workspace)  # the key's other runs wait instead of failing one by one
@@ -250,7 +252,7 @@ def _place_for(remote: RemoteOutput, rows: list[Output], taken: set[str]) -> Out
 
 
 def _apply_output(row: Output, remote: RemoteOutput) -> bool:
-    before = (row.lamina_id, row.label, row.kind, row.status)
+    before = (row.lamina_id, row.label, row.kind, row.status, row.remote_url)
     row.lamina_id = remote.id[:200]
     row.label = remote.label[:500] or row.label
     if row.status in OPEN and remote.status in OUTPUT_STATUS_OF:
@@ -259,10 +261,21 @@ def _apply_output(row: Output, remote: RemoteOutput) -> bool:
             _take_value(row, remote)
         elif row.status == OutputStatus.ERROR:
             row.error = (remote.error or "")[:2000]
-    if row.pk and before == (row.lamina_id, row.label, row.kind, row.status):
+    elif _is_copied_no_more(row) and remote.status == "completed" and remote.is_usable:
+        # The address that we had has died; where this is another one, the thing is fetched from there.
+        value = remote.value.replace("\x00", "")
+        row.copy_next_at = timezone.now() if value != row.remote_url else None
+        row.remote_url = value
+    if row.pk and before == (row.lamina_id, row.label, row.kind, row.status, row.remote_url):
         return False
     row.save(update_fields=TAKEN if row.pk else None)
     return True
+
+
+def _is_copied_no_more(row: Output) -> bool:
+    """Return whether something was made, is not ours, and is not being copied any more."""
+    is_made = row.status == OutputStatus.COMPLETED and row.kind != "text"
+    return is_made and row.media_id is None and row.copy_next_at is None
 
 
 def _take_value(row: Output, remote: RemoteOutput) -> None:

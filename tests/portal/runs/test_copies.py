@@ -107,3 +107,15 @@ def test_copy_and_the_news_of_it_are_one(made: Output, monkeypatch: pytest.Monke
             copies.copy_output(made.pk)
     made.refresh_from_db()
     assert made.media_id is None, "no page would have shown it"
+
+
+def test_address_that_has_died_is_asked_for_again_and_not_for_ever(made: Output, lamina: Sandbox) -> None:
+    lamina.set(media_fault="gone")
+    asked = 0
+    for _ in range(copies.MOST_TRIES + 4):
+        due(made)
+        copies.copy_output(made.pk)
+        asked += Run.objects.filter(details_next_at__isnull=False).update(details_next_at=None)
+    assert 1 <= asked <= copies.MOST_TRIES
+    made.refresh_from_db()
+    assert (made.copy_next_at, bool(made.copy_error)) == (None, True)

@@ -238,3 +238,27 @@ def test_outputs_beyond_what_is_kept_are_said_and_never_cut_in_silence(sent: Run
     assert sent.outputs_left_out == 3
     assert sent.history.filter(why__contains="3 outputs more").count() == 1
     assert "3 outputs more than we keep" in RunScreen(sent, []).advice
+
+
+def test_run_that_is_done_before_all_of_it_was_told_is_asked_about_once_more(sent: Run) -> None:
+    said = news(sent, "completed", output(1, "Front"), output(2, "Back", "pending"))
+    apply(sent.pk, said, told_by=Teller.DELIVERY)
+    sent.refresh_from_db()
+    assert sent.status == Status.COMPLETED
+    assert sent.details_next_at
+    apply(sent.pk, news(sent, "completed", output(1, "Front"), output(2, "Back")), told_by=Teller.SWEEP)
+    assert states(sent) == [("Front", "completed"), ("Back", "completed")]
+
+
+def test_other_address_is_taken_only_for_what_is_not_ours_and_not_being_copied(sent: Run) -> None:
+    apply(sent.pk, news(sent, "completed", output(1, "Front"), output(2, "Back")), told_by=Teller.SWEEP)
+    front, back = sent.outputs.all()
+    sent.outputs.filter(pk=front.pk).update(copy_next_at=None, copy_error="Gone")
+    signed_anew = [
+        output(n, label, value=f"http://media.test/{n}.png?anew") for n, label in ((1, "Front"), (2, "Back"))
+    ]
+    apply(sent.pk, news(sent, "completed", *signed_anew), told_by=Teller.SWEEP)
+    front.refresh_from_db()
+    assert (front.remote_url, bool(front.copy_next_at)) == ("http://media.test/1.png?anew", True)
+    back.refresh_from_db()
+    assert back.remote_url == "http://media.test/2.png"
