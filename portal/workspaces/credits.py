@@ -7,6 +7,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from lamina_integration import Lane
@@ -92,20 +93,25 @@ def compare(workspace: Workspace, total_spent: Decimal, *, asked_at: datetime) -
     """
     with transaction.atomic():
         now = Workspace.objects.select_for_update().get(pk=workspace.pk)
-        # Held while we look: a line changes together with its month.
-        months = list(BudgetMonth.objects.select_for_update().filter(workspace=workspace).order_by("pk"))
         lines = LedgerLine.objects.filter(month__workspace=workspace)
+        # Locked in everybody's order, a line before its month; and held while we look: they change together.
+        ended = list(_ended_since(now.compared_at, lines)) if now.compared_at else []
+        months = list(BudgetMonth.objects.select_for_update().filter(workspace=workspace).order_by("pk"))
         if lines.filter(held__gt=0).exists() or lines.filter(changed_at__gte=asked_at).exists():
             return
         counted = sum((month.spent for month in months), Decimal(0))
         if now.spent_elsewhere is None or now.compared_at is None:
             now.spent_elsewhere = total_spent - counted
         else:
-            ended = lines.filter(state=LineState.SETTLED, changed_at__gt=now.compared_at)
-            ended = ended.exclude(kind=LineKind.CORRECTION).order_by("-changed_at")
-            _correct(workspace, list(ended[:2]), total_spent - now.spent_elsewhere - counted)
+            _correct(workspace, ended, total_spent - now.spent_elsewhere - counted)
         now.compared_at = asked_at
         now.save(update_fields=["spent_elsewhere", "compared_at"])
+
+
+def _ended_since(moment: datetime, lines: QuerySet[LedgerLine]) -> QuerySet[LedgerLine]:
+    """Return the last two that were settled since, locked: of one alone it is known what it came to."""
+    ended = lines.filter(state=LineState.SETTLED, changed_at__gt=moment).exclude(kind=LineKind.CORRECTION)
+    return ended.select_for_update(of=("self",)).order_by("-changed_at")[:2]
 
 
 def _correct(workspace: Workspace, ended: list[LedgerLine], difference: Decimal) -> None:

@@ -1,16 +1,20 @@
 """The ledger held against Lamina's own count, where a key is the workspace's alone."""
 
+import time
 import uuid
 from datetime import timedelta
 from decimal import Decimal
+from threading import Event, Thread
+from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from lamina_integration.sandbox import Sandbox
-from portal.workspaces import tasks
+from portal.workspaces import credits, tasks
 from portal.workspaces.budgets import Price, hold, settle, state_of
 from portal.workspaces.credits import ASKED, compare, has_key_of_its_own, refresh_balance, will_be_asked
 from portal.workspaces.models import LedgerLine, LineKind, Workspace
@@ -169,3 +173,34 @@ def test_balance_that_nobody_could_be_told_to_ask_for_is_asked_for_by_the_next(
     tasks.refresh_balance(workspace.pk)
     tasks.refresh_balance(workspace.pk)
     assert not will_be_asked(workspace.pk)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_late_news_of_a_run_that_is_being_compared_waits_and_is_not_refused(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = ended(workspace)
+    is_locked, errors = Event(), []
+    correct = credits._correct
+
+    def slowly(*args: Any) -> None:
+        is_locked.set()
+        time.sleep(0.5)
+        correct(*args)
+
+    def late() -> None:
+        try:
+            is_locked.wait(10)
+            settle(line.pk, made=0)
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(credits, "_correct", slowly)
+    thread = Thread(target=late)
+    thread.start()
+    look(workspace, 1005)
+    thread.join()
+    assert errors == []
+    assert is_locked.is_set()
