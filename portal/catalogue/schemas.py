@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 from datetime import timedelta
+from threading import Lock
 from typing import Any
 
 from django.core.cache import cache
@@ -27,6 +28,7 @@ LARGEST_ESTIMATE = 10**10  # what the columns hold; anything beyond is no estima
 MOST_HELD = 30
 
 _held: dict[str, LaminaApp] = {}
+_holding = Lock()
 
 
 def schema_of(version: SchemaVersion) -> LaminaApp:
@@ -40,9 +42,11 @@ def schema_of(version: SchemaVersion) -> LaminaApp:
     key = f"schema:{version.app_id}:{version.fingerprint}"
     app = _held.get(key)
     if app is None:
-        app = _held[key] = LaminaApp.from_detail(_detail_of(version, key))
-        if len(_held) > MOST_HELD:
-            _held.pop(next(iter(_held)), None)
+        app = LaminaApp.from_detail(_detail_of(version, key))
+        with _holding:
+            _held[key] = app
+            if len(_held) > MOST_HELD:
+                del _held[next(iter(_held))]
     return app
 
 
