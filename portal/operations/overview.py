@@ -1,27 +1,18 @@
-"""What waits in each lane and why, and the runs that somebody of staff should look at."""
+"""What waits in each lane and why. The runs that somebody should look at are in looking."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import Count, Min, OuterRef, Q, Subquery
+from django.db.models import Count, Min
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.operations.broker import BrokerState
 from portal.operations.figures import Figures, age
 from portal.operations.waiting import MOST_REASONS, Reason, age_of, reasons_by_lane
-from portal.runs.models import Move, Run
+from portal.runs.models import Run
 from portal.runs.refinements import Refinement, RefinementState
-from portal.runs.states import REMOTE, Status
-from portal.runs.track import UNKNOWN_STATE
-from portal.runs.usual import usual_ranges
-from portal.runs.words import RunScreen
-
-SHOWN = 50
-PATIENT_SECONDS = {Status.WAITING: 30, Status.SUBMITTING: 120}  # before these are worth a look
-LATE_SECONDS = 15 * 60  # where an app has too few runs to know what is usual
-TONES = {Status.UNCONFIRMED: "warn", Status.NEEDS_ATTENTION: "warn"}
+from portal.runs.states import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +33,6 @@ class LaneRow:
     queued: int | None
     idle_seconds: float | None
     waiting: list[Waiting]
-
-
-@dataclass(frozen=True, slots=True)
-class RunRow:
-    """A run that somebody should look at, and why."""
-
-    run: Run
-    label: str
-    tone: str
-    why: str
-    age_seconds: float | None
 
 
 def lanes(found: Figures, broker: BrokerState | None) -> list[LaneRow]:
@@ -79,36 +59,6 @@ def lanes(found: Figures, broker: BrokerState | None) -> list[LaneRow]:
         )
         for lane in settings.LANES
     ]
-
-
-def runs_to_look_at() -> list[RunRow]:
-    """Return runs that wait, are not confirmed, need a person, or take longer than usual; oldest first."""
-    now = timezone.now()
-    held_up = Q(status__in=TONES) | Q(status__in=REMOTE, error_code=UNKNOWN_STATE)
-    for status, seconds in PATIENT_SECONDS.items():
-        held_up |= Q(status=status, created_at__lt=now - timedelta(seconds=seconds))
-    last_why = Move.objects.filter(run=OuterRef("pk")).order_by("-at", "-pk").values("why")[:1]
-    runs = Run.objects.select_related("workspace", "app", "pin__app").order_by("created_at")
-    rows = [
-        RunRow(
-            run=run,
-            label=run.get_status_display(),
-            tone="warn" if run.error_code == UNKNOWN_STATE else TONES.get(Status(run.status), "going"),
-            why=run.held_up or getattr(run, "last_why", "") or _("No reason is known: no worker has taken it yet."),
-            age_seconds=age(run.created_at, now),
-        )
-        for run in runs.filter(held_up).annotate(last_why=Subquery(last_why))[:SHOWN]
-    ]
-    remote = list(runs.remote().filter(accepted_at__isnull=False).exclude(error_code=UNKNOWN_STATE)[: SHOWN * 4])
-    usual = usual_ranges({run.app_id for run in remote})
-    for run in remote:
-        screen = RunScreen(run, [], usual[run.app_id])
-        going = age(run.accepted_at, now) or 0.0
-        if screen.is_late or (not screen.usual and going > LATE_SECONDS):
-            known = _("It takes longer than usual (%s).") % screen.usual_text
-            why = known if screen.usual else _("Lamina took it more than a quarter of an hour ago.")
-            rows.append(RunRow(run, run.get_status_display(), "warn", why, going))
-    return sorted(rows, key=lambda row: row.run.created_at)[:SHOWN]
 
 
 def _to_refine() -> tuple[int, float | None]:

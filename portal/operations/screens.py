@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import ngettext, pgettext
 
 from portal.operations.broker import BrokerState
 from portal.operations.figures import Figures
 from portal.operations.health import WORKER_SILENT_SECONDS, Finding, Health
-from portal.operations.overview import LaneRow, RunRow
+from portal.operations.looking import InTurn, Kind, Matter
+from portal.operations.overview import LaneRow
 from portal.operations.words import age_text, lag_text, share_text
 from portal.workspaces.budgets import BudgetState
 from portal.workspaces.models import Workspace
@@ -19,6 +20,15 @@ from portal.workspaces.words import used_text
 OLDEST_WARNS_SECONDS = 30 * 60
 LAG_WARNS_SECONDS = 30
 SWEEP_WARNS_SHARE = 0.5
+# How the admin's list of runs is told to show all of them, the oldest first.
+IN_ADMIN = {
+    Kind.UNCONFIRMED: "status__exact=unconfirmed&o=6",
+    Kind.UNKNOWN: "error_code__exact=unknown_state&o=6",
+    Kind.ATTENTION: "status__exact=needs_attention&o=6",
+    Kind.LATE: "status__in=queued,running&o=6",
+    Kind.SENDING: "status__exact=submitting&o=6",
+    Kind.WAITING: "status__exact=waiting&lane__exact=interactive&o=6",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +181,42 @@ def call_rows(broker: BrokerState | None) -> list[DependencyRow]:
     ]
 
 
-def look_rows(rows: list[RunRow]) -> list[dict[str, object]]:
-    """Return the list of runs to look at."""
+def look_groups(matters: list[Matter]) -> list[dict[str, object]]:
+    """Return the lists of runs to look at, each saying when it is not the whole of it and where that is."""
+    names = {
+        Kind.UNCONFIRMED: _("Unconfirmed"),
+        Kind.UNKNOWN: _("In a state we do not know"),
+        Kind.ATTENTION: _("Needs attention"),
+        Kind.LATE: _("Late"),
+        Kind.SENDING: _("Being sent for long"),
+        Kind.WAITING: _("Not sent yet"),
+    }
+    cut = _("%(what)s: the oldest %(shown)d of %(count)d are shown.")
     return [
-        {"run": row.run, "label": row.label, "tone": row.tone, "why": row.why, "age": age_text(row.age_seconds)}
-        for row in rows
+        {
+            "rows": [
+                {"run": row.run, "label": row.label, "tone": row.tone, "why": row.why, "age": age_text(row.age_seconds)}
+                for row in matter.rows
+            ],
+            "cut": cut % {"what": names[matter.kind], "shown": len(matter.rows), "count": matter.count}
+            if matter.count > len(matter.rows)
+            else "",
+            "query": IN_ADMIN[matter.kind],
+        }
+        for matter in matters
     ]
+
+
+def in_turn_text(found: InTurn) -> str:
+    """Return how many runs wait and need nobody; empty when none does."""
+    if not found.count:
+        return ""
+    told = ngettext(
+        "%(count)d more run waits only for its turn in a batch or for the end of a brake, for %(age)s.",
+        "%(count)d more runs wait only for their turn in a batch or for the end of a brake, the first for %(age)s.",
+        found.count,
+    )
+    return told % {"count": found.count, "age": age_text(found.oldest_seconds)}
 
 
 def budget_rows(rows: list[tuple[Workspace, BudgetState]]) -> list[dict[str, object]]:

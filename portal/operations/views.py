@@ -18,8 +18,17 @@ from portal.operations.drift import touched_drafts, touched_runs
 from portal.operations.exposition import exposition
 from portal.operations.figures import figures
 from portal.operations.finding import find_runs
-from portal.operations.overview import lanes, runs_to_look_at
-from portal.operations.screens import budget_rows, call_rows, dependency_rows, figure_cards, lane_rows, look_rows
+from portal.operations.looking import runs_in_turn, runs_to_look_at
+from portal.operations.overview import lanes
+from portal.operations.screens import (
+    budget_rows,
+    call_rows,
+    dependency_rows,
+    figure_cards,
+    in_turn_text,
+    lane_rows,
+    look_groups,
+)
 from portal.operations.timeline import timeline
 from portal.runs.callbacks import address_is_refused
 from portal.runs.models import Run
@@ -73,7 +82,8 @@ def overview(request: HttpRequest) -> HttpResponse:
         "dependencies": dependency_rows(seen),
         "calls": call_rows(seen.broker),
         "lanes": lane_rows(lanes(found, seen.broker)),
-        "rows": look_rows(runs_to_look_at()),
+        "groups": look_groups(runs_to_look_at()),
+        "in_turn": in_turn_text(runs_in_turn()),
         "found": found,
         "address_is_refused": address_is_refused(),
         "changed_apps": list(changed_lately()[:20]),

@@ -78,7 +78,7 @@ class RunAdmin(WithLaminaId, SettleActions, ReadOnlyAdmin):
     """Any run, by our reference, Lamina's id, workspace or person."""
 
     list_display = ["reference", "status", "workspace", "app", "created_by", "created_at", "lamina_id_text"]
-    list_filter = ["status", "workspace", "created_at"]
+    list_filter = ["status", "lane", "workspace", "created_at"]
     list_select_related = ["workspace", "app", "created_by"]
     search_fields = [
         "reference",

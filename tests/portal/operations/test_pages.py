@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from lamina_integration.sandbox import Sandbox
 from portal.catalogue.schemas import remember
-from portal.operations import deliveries
+from portal.operations import deliveries, looking
 from portal.operations.exposition import exposition
+from portal.operations.screens import IN_ADMIN
 from portal.runs import rejections
 from portal.runs.models import Attempt, Delivery, Output, Run
 from portal.runs.states import Status
@@ -42,6 +43,12 @@ def held(member: Membership) -> Run:
 def desk(as_user: AsUser, staff: User) -> Client:
     """A browser of somebody of staff."""
     return as_user(staff)
+
+
+def to_look_at(desk: Client) -> str:
+    """Return what the overview says below "Runs to look at", in one line."""
+    page = " ".join(desk.get("/staff/").content.decode().split())
+    return page.partition("Runs to look at")[2].partition("</section>")[0]
 
 
 def address(name: str, run: Run) -> str:
@@ -97,6 +104,55 @@ def test_overview_lists_what_is_held_up_with_why_and_links(desk: Client, held: R
     assert "more than a quarter of an hour ago" in page
 
 
+def test_runs_that_wait_their_turn_hide_nothing_that_needs_somebody(
+    desk: Client, held: Run, member: Membership
+) -> None:
+    attention = run_of(member, held.pin, status=Status.NEEDS_ATTENTION)
+    odd = run_of(member, held.pin, status=Status.RUNNING, lamina_run_id="odd", error_code="unknown_state")
+    rows = [run_of(member, held.pin, lane="batch") for _ in range(60)]
+    braked = run_of(member, held.pin, held_up="Staff have stopped spending.")
+    long_ago = timezone.now() - timedelta(hours=4)
+    Run.objects.filter(pk__in=[run.pk for run in [*rows, braked]]).update(created_at=long_ago)
+    page = to_look_at(desk)
+    for run in (held, attention, odd):
+        assert run.reference in page
+    for run in (rows[0], braked):
+        assert run.reference not in page
+    assert "61 more runs wait only for their turn" in page
+    assert "the first for 4 h 0 min." in page
+    assert "/admin/runs/run/?status__exact=waiting" in page
+
+
+def test_each_kind_of_run_to_look_at_says_how_many_there_are(desk: Client, held: Run, member: Membership) -> None:
+    oldest = run_of(member, held.pin, status=Status.NEEDS_ATTENTION)
+    Run.objects.filter(pk=oldest.pk).update(created_at=timezone.now() - timedelta(days=3))
+    for _ in range(looking.SHOWN):
+        run_of(member, held.pin, status=Status.NEEDS_ATTENTION)
+    page = to_look_at(desk)
+    assert page.index(held.reference) < page.index(oldest.reference), "the kind says how bad it is, and not the age"
+    assert f"Needs attention: the oldest {looking.SHOWN} of {looking.SHOWN + 1} are shown." in page
+    assert page.count("are shown") == 1
+    link = "/admin/runs/run/?status__exact=needs_attention&amp;o=6"
+    assert link in page
+    listed = desk.get(link.replace("&amp;", "&")).content.decode()
+    assert f"{looking.SHOWN + 1} runs" in listed
+    assert held.reference not in listed
+
+
+@pytest.mark.parametrize("kind", looking.Kind)
+def test_link_to_all_runs_of_a_kind_is_one_the_admin_takes(desk: Client, held: Run, kind: looking.Kind) -> None:
+    assert desk.get(f"/admin/runs/run/?{IN_ADMIN[kind]}").status_code == 200, "it redirects away from what it refuses"
+
+
+def test_run_that_waited_long_is_not_held_up_when_it_is_being_sent(desk: Client, held: Run, member: Membership) -> None:
+    run = run_of(member, held.pin, status=Status.SUBMITTING)
+    Run.objects.filter(pk=run.pk).update(created_at=timezone.now() - timedelta(hours=1))
+    attempt = Attempt.objects.create(run=run, lease_until=timezone.now())
+    assert run.reference not in to_look_at(desk)
+    Attempt.objects.filter(pk=attempt.pk).update(opened_at=timezone.now() - timedelta(minutes=3))
+    assert run.reference in to_look_at(desk)
+
+
 def test_overview_offers_the_admin_only_to_whom_it_is_open(as_user: AsUser, held: Run, staff: User) -> None:
     staff.is_superuser = False
     staff.save()
@@ -126,7 +182,7 @@ def test_overview_costs_the_same_however_long(
         run_of(member, held.pin, status=Status.NEEDS_ATTENTION)
         late = run_of(member, held.pin, status=Status.RUNNING, lamina_run_id=f"r{n}")
         Run.objects.filter(pk=late.pk).update(accepted_at=timezone.now() - timedelta(hours=1))
-    with django_assert_max_num_queries(22):
+    with django_assert_max_num_queries(23):
         page = desk.get("/staff/?q=example").content.decode()
     assert page.count("/admin/runs/run/") == 25
 
