@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from portal.operations.broker import BrokerState
 from portal.operations.figures import Figures, age
-from portal.operations.waiting import MOST_REASONS, Reason, age_of, reasons_by_lane
+from portal.operations.waiting import MOST_REASONS, Reason, Sending, age_of, reasons_by_lane
 from portal.runs.models import Run
 from portal.runs.refinements import Refinement, RefinementState
 from portal.runs.states import Status
@@ -17,7 +17,7 @@ from portal.runs.states import Status
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One kind of thing that waits in a lane: what for, how many, and for how long the first of them."""
+    """One kind of thing that waits in a lane, be it for an answer: what for, how many, the first for how long."""
 
     what: str
     count: int
@@ -35,13 +35,12 @@ class LaneRow:
     waiting: list[Waiting]
 
 
-def lanes(found: Figures, broker: BrokerState | None) -> list[LaneRow]:
+def lanes(found: Figures, broker: BrokerState | None, sending: Sending) -> list[LaneRow]:
     """Return every lane with what waits in it."""
-    to_send = reasons_by_lane()
-    waiting = {
-        lane: [Waiting(_("runs to send"), sum(each.count for each in reasons), age_of(reasons), reasons[:MOST_REASONS])]
-        for lane, reasons in to_send.items()
-    } | {
+    waiting = {lane: _to_send(reasons) for lane, reasons in reasons_by_lane().items()}
+    for lane, (count, oldest) in sending.items():
+        waiting[lane] = [*waiting.get(lane, []), Waiting(_("being sent"), count, oldest)]
+    waiting |= {
         "inbox": [Waiting(_("deliveries to apply"), found.unapplied, found.oldest_unapplied_seconds)],
         "tracking": [
             Waiting(_("runs without an answer"), found.unconfirmed, _oldest(Status.UNCONFIRMED)),
@@ -59,6 +58,11 @@ def lanes(found: Figures, broker: BrokerState | None) -> list[LaneRow]:
         )
         for lane in settings.LANES
     ]
+
+
+def _to_send(reasons: list[Reason]) -> list[Waiting]:
+    count = sum(reason.count for reason in reasons)
+    return [Waiting(_("runs to send"), count, age_of(reasons), reasons[:MOST_REASONS])]
 
 
 def _to_refine() -> tuple[int, float | None]:

@@ -11,6 +11,7 @@ from portal.operations.figures import Figures
 from portal.operations.health import WORKER_SILENT_SECONDS, Finding, Health
 from portal.operations.looking import InTurn, Kind, Matter
 from portal.operations.overview import LaneRow
+from portal.operations.waiting import Sending
 from portal.operations.words import age_text, lag_text, share_text
 from portal.workspaces.budgets import BudgetState
 from portal.workspaces.models import Workspace
@@ -20,6 +21,7 @@ from portal.workspaces.words import used_text
 OLDEST_WARNS_SECONDS = 30 * 60
 LAG_WARNS_SECONDS = 30
 SWEEP_WARNS_SHARE = 0.5
+SENDING_WARNS_SECONDS = 10
 # How the admin's list of runs is told to show all of them, the oldest first.
 IN_ADMIN = {
     Kind.UNCONFIRMED: "status__exact=unconfirmed&o=6",
@@ -145,18 +147,10 @@ def lane_rows(rows: list[LaneRow]) -> list[dict[str, object]]:
     ]
 
 
-def call_rows(broker: BrokerState | None) -> list[DependencyRow]:
+def call_rows(broker: BrokerState | None, sending: Sending) -> list[DependencyRow]:
     """Return what lets calls to Lamina wait, and what is streamed; nothing where Redis cannot say."""
     if broker is None:
         return []
-    if broker.away_seconds is None:
-        answers = DependencyRow(_("Answers"), pgettext("dependency", "Well"), "good", _("The last call was answered."))
-    else:
-        pause = _("The last calls had no answer. The next call tries again, alone.")
-        if broker.away_seconds >= 1:
-            told = _("The last calls had no answer. One call tries again in %s; the others wait.")
-            pause = told % age_text(broker.away_seconds)
-        answers = DependencyRow(_("Answers"), pgettext("budget", "Away"), "bad", pause)
     held = broker.budget_held_seconds
     told = _("Lamina told everybody to wait, for %s more.") % age_text(held) if held else _("Lamina lets us ask.")
     ahead, limit = broker.budget_ahead_seconds, settings.LAMINA_RATE_LIMIT
@@ -169,7 +163,7 @@ def call_rows(broker: BrokerState | None) -> list[DependencyRow]:
         "watched": broker.watched,
     }
     return [
-        answers,
+        _answers(broker, max((seconds or 0.0 for _count, seconds in sending.values()), default=0.0)),
         DependencyRow(
             _("Rate limit"),
             pgettext("budget", "Held") if held else pgettext("budget", "Open"),
@@ -179,6 +173,26 @@ def call_rows(broker: BrokerState | None) -> list[DependencyRow]:
         DependencyRow(_("Promised"), age_text(ahead), "off", promised),
         DependencyRow(_("Streams"), str(broker.streamed), "off", pages),
     ]
+
+
+def _answers(broker: BrokerState, sending_seconds: float) -> DependencyRow:
+    """Tell whether Lamina answers, and when it last did: a call that hangs is neither answered nor refused."""
+    name = _("Answers")
+    last = _("No answer is known of yet.")
+    if broker.answered_seconds is not None:
+        last = _("The last answer came %s ago.") % age_text(broker.answered_seconds)
+    if broker.away_seconds is not None:
+        pause = _("The last calls had no answer. The next call tries again, alone.")
+        if broker.away_seconds >= 1:
+            told = _("The last calls had no answer. One call tries again in %s; the others wait.")
+            pause = told % age_text(broker.away_seconds)
+        return DependencyRow(name, pgettext("budget", "Away"), "bad", f"{pause} {last}")
+    if sending_seconds > SENDING_WARNS_SECONDS:
+        slow = _("A run has been on its way for %s.") % age_text(sending_seconds)
+        return DependencyRow(name, pgettext("dependency", "Slow"), "warn", f"{last} {slow}")
+    if broker.answered_seconds is None:
+        return DependencyRow(name, pgettext("dependency", "Not known"), "warn", last)
+    return DependencyRow(name, pgettext("dependency", "Well"), "good", last)
 
 
 def look_groups(matters: list[Matter]) -> list[dict[str, object]]:

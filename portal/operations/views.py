@@ -30,6 +30,7 @@ from portal.operations.screens import (
     look_groups,
 )
 from portal.operations.timeline import timeline
+from portal.operations.waiting import being_sent
 from portal.runs.callbacks import address_is_refused
 from portal.runs.models import Run
 from portal.workspaces.budgets import near_or_over
@@ -73,15 +74,15 @@ def metrics(request: HttpRequest) -> HttpResponse:
 def overview(request: HttpRequest) -> HttpResponse:
     """Show how the portal does: the four numbers, what waits and why; with `q`, the runs that fit."""
     words = request.GET.get("q", "")[:200].replace("\x00", "")
-    found, seen = figures(), health.look()
+    found, seen, sending = figures(), health.look(), being_sent()
     context = {
         "now": timezone.now(),
         "words": words,
         "results": find_runs(words),
         "cards": figure_cards(found),
         "dependencies": dependency_rows(seen),
-        "calls": call_rows(seen.broker),
-        "lanes": lane_rows(lanes(found, seen.broker)),
+        "calls": call_rows(seen.broker, sending),
+        "lanes": lane_rows(lanes(found, seen.broker, sending)),
         "groups": look_groups(runs_to_look_at()),
         "in_turn": in_turn_text(runs_in_turn()),
         "found": found,

@@ -1,18 +1,23 @@
-"""Runs that wait to be sent, by lane and by what keeps them: a brake, what their last try met, or only their turn."""
+"""Runs that wait to be sent, by lane and by what keeps them, and those that are being sent at this moment.
+
+What keeps them is a brake, what their last try met, or only their turn.
+"""
 
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Min, OuterRef, Subquery
+from django.db.models import Count, Min, OuterRef, Q, Subquery
 from django.db.models.functions import Left
 from django.utils import timezone
 
+from portal.operations.figures import age
 from portal.runs.models import Move, Run
 from portal.runs.states import Status
 
 LONGEST_REASON = 120
 MOST_REASONS = 4
+Sending = dict[str, tuple[int, float | None]]  # how many by lane, and for how many seconds a worker has the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,15 @@ def reasons_by_lane() -> dict[str, list[Reason]]:
     return {lane: sorted(each.values(), key=lambda reason: -reason.count) for lane, each in found.items()}
 
 
+def being_sent() -> Sending:
+    """Return the runs of each lane that workers are sending now."""
+    sending = Run.objects.filter(status=Status.SUBMITTING).order_by()
+    taken = Min("attempts__opened_at", filter=Q(attempts__closed_at=None))
+    counted = sending.values_list("lane").annotate(n=Count("pk", distinct=True), since=taken)
+    return {lane: (count, age(since, timezone.now())) for lane, count, since in counted}
+
+
 def age_of(reasons: list[Reason]) -> float | None:
     """Return how long the first of them has waited, in seconds."""
     since = min((reason.since for reason in reasons), default=None)
-    return None if since is None else max((timezone.now() - since).total_seconds(), 0.0)
+    return age(since, timezone.now())

@@ -20,7 +20,7 @@ from portal.runs import rejections
 from portal.runs.models import Attempt, Delivery, Output, Run
 from portal.runs.states import Status
 from portal.runs.submit import send
-from portal.workspaces.lamina import BUDGET_KEY, shared_budget
+from portal.workspaces.lamina import ANSWERED_KEY, BUDGET_KEY, shared_budget
 from portal.workspaces.models import Membership, User
 from tests.factories import detail, draft_of, media_of, pin_of, run_of
 from tests.test_architecture import STAFF_ROUTES
@@ -182,7 +182,7 @@ def test_overview_costs_the_same_however_long(
         run_of(member, held.pin, status=Status.NEEDS_ATTENTION)
         late = run_of(member, held.pin, status=Status.RUNNING, lamina_run_id=f"r{n}")
         Run.objects.filter(pk=late.pk).update(accepted_at=timezone.now() - timedelta(hours=1))
-    with django_assert_max_num_queries(23):
+    with django_assert_max_num_queries(24):
         page = desk.get("/staff/?q=example").content.decode()
     assert page.count("/admin/runs/run/") == 25
 
@@ -381,12 +381,38 @@ def test_overview_says_what_waits_in_each_lane_why_and_for_how_long(
     assert "the first for 4 min" in refinement
 
 
+def test_call_that_hangs_is_seen_while_it_hangs(
+    desk: Client, held: Run, member: Membership, lanes_at_work: None
+) -> None:
+    store = redis.Redis.from_url(settings.REDIS_URL)
+    store.delete(BUDGET_KEY)
+    now = timezone.now()
+    store.set(ANSWERED_KEY, now.timestamp() - 25)
+    for seconds in (5, 24):
+        run = run_of(member, held.pin, status=Status.SUBMITTING)
+        given_back = now - timedelta(minutes=9)
+        Attempt.objects.create(run=run, opened_at=given_back, lease_until=now, closed_at=given_back)
+        Attempt.objects.create(run=run, opened_at=now - timedelta(seconds=seconds), lease_until=now)
+    try:
+        page = " ".join(desk.get("/staff/").content.decode().split())
+        interactive, batch = page.split("<strong>interactive</strong>")[1].split("<strong>batch</strong>")
+        assert 'being sent: 2 <span class="hint">the first for 24 s' in interactive
+        assert "being sent" not in batch
+        assert "The last answer came 25 s ago. A run has been on its way for 24 s." in page
+        Run.objects.filter(status=Status.SUBMITTING).update(status=Status.CANCELLED)
+        page = desk.get("/staff/").content.decode()
+        assert "The last answer came 25 s ago." in page
+        assert "on its way" not in page
+    finally:
+        store.delete(ANSWERED_KEY)
+
+
 def test_overview_says_how_calls_to_lamina_are_held_back(desk: Client, held: Run, lanes_at_work: None) -> None:
     budget = shared_budget()
     store = redis.Redis.from_url(settings.REDIS_URL)
-    store.delete(BUDGET_KEY)
+    store.delete(BUDGET_KEY, ANSWERED_KEY)
     try:
-        assert "The last call was answered." in desk.get("/staff/").content.decode()
+        assert "No answer is known of yet." in desk.get("/staff/").content.decode()
         budget.unanswered(30.0)
         budget.unanswered(30.0)
         budget.hold(40)
