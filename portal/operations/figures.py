@@ -11,6 +11,7 @@ from django.utils import timezone
 from portal.runs.models import Delivery, Move, Output, Run, RunLane, Verdict
 from portal.runs.rejections import recent as recent_rejections
 from portal.runs.states import FINAL, Status, Teller
+from portal.workspaces.models import LedgerLine, LineKind
 
 LOOK_BACK = timedelta(hours=1)
 NEWEST = 2000  # as many rows at most say what the last hour was like
@@ -33,6 +34,7 @@ class Figures:
     oldest_unapplied_seconds: float | None
     copies_waiting: int
     oldest_copy_seconds: float | None
+    second_runs: int
 
     @property
     def rejected_in_all(self) -> int:
@@ -77,6 +79,7 @@ def figures() -> Figures:
         oldest_unapplied_seconds=age(unapplied["oldest"], now),
         copies_waiting=copies["n"],
         oldest_copy_seconds=age(copies["oldest"], now),
+        second_runs=LedgerLine.objects.filter(kind=LineKind.SECOND).count(),
     )
 
 

@@ -12,6 +12,7 @@ from enum import IntEnum
 from django.db.models import Case, Count, Exists, Min, OuterRef, Q, Subquery, When, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from portal.operations.figures import age
@@ -20,10 +21,12 @@ from portal.runs.states import REMOTE, Status
 from portal.runs.track import UNKNOWN_STATE
 from portal.runs.usual import usual_ranges
 from portal.runs.words import RunScreen
+from portal.workspaces.models import LedgerLine, LineKind
 
 SHOWN = 20  # of each kind
 PATIENCE = timedelta(seconds=30)  # before a run that nobody has sent is worth a look
 SENDING_PATIENCE = timedelta(seconds=120)
+SECOND_SHOWN_FOR = timedelta(days=7)
 LATE_SECONDS = 15 * 60  # where an app has too few runs to know what is usual
 MOST_REMOTE = 1000  # of those at Lamina, the ones it has had longest, are looked through for late ones
 
@@ -33,10 +36,11 @@ class Kind(IntEnum):
 
     UNCONFIRMED = 1
     UNKNOWN = 2
-    ATTENTION = 3
-    LATE = 4
-    SENDING = 5
-    WAITING = 6
+    SECOND = 3
+    ATTENTION = 4
+    LATE = 5
+    SENDING = 6
+    WAITING = 7
 
 
 CALM = frozenset({Kind.SENDING, Kind.WAITING})
@@ -73,7 +77,7 @@ class InTurn:
 def runs_to_look_at() -> list[Matter]:
     """Return runs that are not confirmed, need a person, take longer than usual or are not sent; the worst first."""
     now = timezone.now()
-    found = {matter.kind: matter for matter in [*_held_up(now), *_late(now)]}
+    found = {matter.kind: matter for matter in [*_held_up(now), *_begun_twice(now), *_late(now)]}
     return [found[kind] for kind in Kind if kind in found]
 
 
@@ -116,6 +120,24 @@ def _held_up(now: datetime) -> Iterator[Matter]:
         tone = "going" if number in CALM else "warn"
         matters[number].rows.append(RunRow(run, run.get_status_display(), tone, why, age(run.created_at, now)))
     yield from matters.values()
+
+
+def _begun_twice(now: datetime) -> Iterator[Matter]:
+    """Yield the runs that Lamina has a second time, for as long as that is shown, if there are any.
+
+    The ledger counts them, so nothing is forgotten when they are shown no more.
+    """
+    lines = LedgerLine.objects.filter(kind=LineKind.SECOND, created_at__gte=now - SECOND_SHOWN_FOR)
+    found = list(lines.order_by("created_at")[:SHOWN])
+    runs = _to_show().in_bulk([line.run_id for line in found if line.run_id])
+    rows = []
+    for line in found:
+        if run := runs.get(line.run_id):
+            why = _("Lamina has a second run for it, which may be paid for as well. Shown until %s.")
+            until = date_format(timezone.localtime(line.created_at + SECOND_SHOWN_FOR), "j M, H:i")
+            rows.append(RunRow(run, _("Begun twice"), "warn", why % until, age(line.created_at, now)))
+    if rows:
+        yield Matter(Kind.SECOND, lines.count() if len(found) == SHOWN else len(rows), rows)
 
 
 def _late(now: datetime) -> Iterator[Matter]:

@@ -22,10 +22,11 @@ OLDEST_WARNS_SECONDS = 30 * 60
 LAG_WARNS_SECONDS = 30
 SWEEP_WARNS_SHARE = 0.5
 SENDING_WARNS_SECONDS = 10
-# How the admin's list of runs is told to show all of them, the oldest first.
+# How the admin's list of runs, or the ledger, is told to show all of them, the oldest first.
 IN_ADMIN = {
     Kind.UNCONFIRMED: "status__exact=unconfirmed&o=6",
     Kind.UNKNOWN: "error_code__exact=unknown_state&o=6",
+    Kind.SECOND: "kind__exact=second&o=1",
     Kind.ATTENTION: "status__exact=needs_attention&o=6",
     Kind.LATE: "status__in=queued,running&o=6",
     Kind.SENDING: "status__exact=submitting&o=6",
@@ -200,6 +201,7 @@ def look_groups(matters: list[Matter]) -> list[dict[str, object]]:
     names = {
         Kind.UNCONFIRMED: _("Unconfirmed"),
         Kind.UNKNOWN: _("In a state we do not know"),
+        Kind.SECOND: _("Begun twice"),
         Kind.ATTENTION: _("Needs attention"),
         Kind.LATE: _("Late"),
         Kind.SENDING: _("Being sent for long"),
@@ -216,6 +218,7 @@ def look_groups(matters: list[Matter]) -> list[dict[str, object]]:
             if matter.count > len(matter.rows)
             else "",
             "query": IN_ADMIN[matter.kind],
+            "is_in_ledger": matter.kind == Kind.SECOND,
         }
         for matter in matters
     ]

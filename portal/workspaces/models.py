@@ -228,6 +228,7 @@ class LedgerLine(models.Model):
         indexes = [
             models.Index(fields=["month", "-created_at"]),
             models.Index(fields=["created_at"], condition=models.Q(held__gt=0), name="line_that_holds"),
+            models.Index(fields=["created_at"], condition=models.Q(kind=LineKind.SECOND), name="line_of_a_second_run"),
         ]
 
     def __str__(self) -> str:

@@ -115,7 +115,7 @@ def test_figures_cost_the_same_however_many_rows(
     pinned = pin_of(workspace, detail())
     for _n in range(20):
         run_of(member, pinned)
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         assert figures().runs[Status.WAITING] == 20
 
 

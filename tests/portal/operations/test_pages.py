@@ -11,17 +11,18 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from lamina_integration import RemoteRun
 from lamina_integration.sandbox import Sandbox
 from portal.catalogue.schemas import remember
 from portal.operations import deliveries, looking
 from portal.operations.exposition import exposition
 from portal.operations.screens import IN_ADMIN
-from portal.runs import rejections
+from portal.runs import rejections, track
 from portal.runs.models import Attempt, Delivery, Output, Run
 from portal.runs.states import Status
 from portal.runs.submit import send
 from portal.workspaces.lamina import ANSWERED_KEY, BUDGET_KEY, shared_budget
-from portal.workspaces.models import Membership, User
+from portal.workspaces.models import LedgerLine, LineKind, Membership, User
 from tests.factories import detail, draft_of, media_of, pin_of, run_of
 from tests.test_architecture import STAFF_ROUTES
 
@@ -141,7 +142,33 @@ def test_each_kind_of_run_to_look_at_says_how_many_there_are(desk: Client, held:
 
 @pytest.mark.parametrize("kind", looking.Kind)
 def test_link_to_all_runs_of_a_kind_is_one_the_admin_takes(desk: Client, held: Run, kind: looking.Kind) -> None:
-    assert desk.get(f"/admin/runs/run/?{IN_ADMIN[kind]}").status_code == 200, "it redirects away from what it refuses"
+    table = "workspaces/ledgerline" if kind == looking.Kind.SECOND else "runs/run"
+    assert desk.get(f"/admin/{table}/?{IN_ADMIN[kind]}").status_code == 200, "it redirects away from what it refuses"
+
+
+def test_second_run_at_lamina_is_shown_to_staff_for_a_week_and_counted_for_good(
+    desk: Client, run: Run, lamina: Sandbox
+) -> None:
+    send(run.pk)
+    second = RemoteRun.model_validate({"runId": "another", "status": "running"})
+    for _ in range(2):
+        track.adopt(run.pk, second, told_by="delivery")
+    page = to_look_at(desk)
+    assert page.count(run.reference) == 2, "the link, and the name of the one to the admin"
+    assert "Begun twice" in page
+    assert "Lamina has a second run for it" in page
+    assert "portal_second_runs 1.0" in exposition().decode()
+    eight_days_ago = timezone.now() - timedelta(days=8)
+    LedgerLine.objects.filter(kind=LineKind.SECOND).update(created_at=eight_days_ago)
+    assert run.reference not in to_look_at(desk)
+    assert "portal_second_runs 1.0" in exposition().decode()
+
+
+def test_second_run_of_a_run_that_is_gone_is_not_shown(desk: Client, run: Run, lamina: Sandbox) -> None:
+    send(run.pk)
+    track.adopt(run.pk, RemoteRun.model_validate({"runId": "another", "status": "running"}), told_by="delivery")
+    Run.objects.all().delete()
+    assert "Begun twice" not in to_look_at(desk)
 
 
 def test_run_that_waited_long_is_not_held_up_when_it_is_being_sent(desk: Client, held: Run, member: Membership) -> None:
@@ -182,7 +209,7 @@ def test_overview_costs_the_same_however_long(
         run_of(member, held.pin, status=Status.NEEDS_ATTENTION)
         late = run_of(member, held.pin, status=Status.RUNNING, lamina_run_id=f"r{n}")
         Run.objects.filter(pk=late.pk).update(accepted_at=timezone.now() - timedelta(hours=1))
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(26):
         page = desk.get("/staff/?q=example").content.decode()
     assert page.count("/admin/runs/run/") == 25
 
