@@ -13,6 +13,7 @@ from portal.operations.looking import InTurn, Kind, Matter
 from portal.operations.overview import LaneRow
 from portal.operations.waiting import Sending
 from portal.operations.words import age_text, lag_text, share_text
+from portal.runs.states import Teller
 from portal.workspaces.budgets import BudgetState
 from portal.workspaces.models import Workspace
 from portal.workspaces.words import used_text
@@ -234,6 +235,14 @@ def in_turn_text(found: InTurn) -> str:
         found.count,
     )
     return told % {"count": found.count, "age": age_text(found.oldest_seconds)}
+
+
+def again_text(tellers: list[str]) -> str:
+    """Return how often a run was sent again after nobody had answered, by whoever said that it was not there."""
+    by_staff = tellers.count(Teller.STAFF)
+    if not by_staff:
+        return str(len(tellers))
+    return _("%(count)d, by staff: %(by_staff)d") % {"count": len(tellers), "by_staff": by_staff}
 
 
 def budget_rows(rows: list[tuple[Workspace, BudgetState]]) -> list[dict[str, object]]:

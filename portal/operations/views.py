@@ -21,6 +21,7 @@ from portal.operations.finding import find_runs
 from portal.operations.looking import runs_in_turn, runs_to_look_at
 from portal.operations.overview import lanes
 from portal.operations.screens import (
+    again_text,
     budget_rows,
     call_rows,
     dependency_rows,
@@ -33,6 +34,7 @@ from portal.operations.timeline import timeline
 from portal.operations.waiting import being_sent
 from portal.runs.callbacks import address_is_refused
 from portal.runs.models import Run
+from portal.runs.states import Status
 from portal.workspaces.budgets import near_or_over
 from portal.workspaces.models import SpendingStop
 
@@ -135,5 +137,11 @@ def run_timeline(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     """Show everything that is known to have happened to one run."""
     runs = Run.objects.select_related("workspace", "app", "pin__app", "created_by", "retry_of")
     run = get_object_or_404(runs, pk=run_id)
-    context = {"run": run, "moments": timeline(run), "followers": run.followers.only("pk", "reference")}
+    again = run.history.filter(leaving=Status.UNCONFIRMED, to=Status.WAITING).values_list("told_by", flat=True)
+    context = {
+        "run": run,
+        "sent_again": again_text(list(again)),
+        "moments": timeline(run),
+        "followers": run.followers.only("pk", "reference"),
+    }
     return render(request, "operations/run.html", context)

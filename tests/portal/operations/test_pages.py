@@ -17,7 +17,7 @@ from portal.catalogue.schemas import remember
 from portal.operations import deliveries, looking
 from portal.operations.exposition import exposition
 from portal.operations.screens import IN_ADMIN
-from portal.runs import rejections, track
+from portal.runs import rejections, settle, track
 from portal.runs.models import Attempt, Delivery, Output, Run
 from portal.runs.states import Status
 from portal.runs.submit import send
@@ -287,6 +287,16 @@ def test_timeline_has_everything_that_happened_in_order(
     assert "signed 2.0 s before" in page
     assert run.lamina_run_id in page
     assert "the body is not shown" not in page
+
+
+def test_how_often_a_run_was_sent_again_counts_what_staff_did(desk: Client, held: Run, staff: User) -> None:
+    assert "<dt>Sent again</dt><dd>0</dd>" in desk.get(f"/staff/runs/{held.pk}/").content.decode()
+    assert held.wait_again(told_by="sweep", why="Lamina has no such run, so it is sent once more.")
+    assert "<dt>Sent again</dt><dd>1</dd>" in desk.get(f"/staff/runs/{held.pk}/").content.decode()
+    assert held.move(Status.SUBMITTING, told_by="worker")
+    assert held.move(Status.UNCONFIRMED, told_by="worker")
+    settle.send_once_more(held, person=staff, reason="Support says so.")
+    assert "<dt>Sent again</dt><dd>2, by staff: 1</dd>" in desk.get(f"/staff/runs/{held.pk}/").content.decode()
 
 
 def test_timeline_shows_remote_words_as_text(desk: Client, held: Run) -> None:
