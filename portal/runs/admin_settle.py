@@ -1,6 +1,7 @@
 """The admin's actions that decide about a run or a refinement: each asks for a reason on a page of its own."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -13,7 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.runs import refine, settle
-from portal.runs.settle import SettleRefused
+from portal.runs.settle import Asked, SettleRefused
+from portal.runs.states import Status
 from portal.workspaces.access import PersonRequest
 
 
@@ -53,6 +55,26 @@ class JoinForm(ReasonForm):
         return cleaned
 
 
+class NotThereForm(ReasonForm):
+    """Why somebody thinks that Lamina has none of the runs, whatever it lists."""
+
+    none_of = forms.CharField(required=False, widget=forms.HiddenInput)  # a tick that names what was listed
+
+    def __init__(self, data: Any, *, asked: Asked) -> None:
+        super().__init__(data)
+        self.asked = asked
+
+    def clean(self) -> dict[str, Any]:
+        """Want a word about what could be it, also about what came up after that word was given."""
+        cleaned = super().clean() or {}
+        told = cleaned.get("none_of", "").split()
+        if not self.asked.is_clear and not told:
+            raise forms.ValidationError(_("Look at what Lamina lists, and say that it is none of that."))
+        if not set(self.asked.ids) <= set(told):
+            raise forms.ValidationError(_("Lamina lists another run since you looked. Look at the list again."))
+        return cleaned
+
+
 class SettleActions(admin.ModelAdmin):
     """Actions for runs that were sent and never answered."""
 
@@ -71,26 +93,35 @@ class SettleActions(admin.ModelAdmin):
             told = form.cleaned_data
             settle.join(run, lamina_run_id=told["lamina_run_id"], person=request.user, reason=told["reason"])
 
-        return self._decide(request, queryset, "join_run", _("This is its run at Lamina"), JoinForm, join)
+        title = _("This is its run at Lamina")
+        return self._decide(request, queryset, "join_run", title, JoinForm, join, lambda: settle.ask(queryset))
 
     @admin.action(description=gettext_lazy("It never arrived: send it once more…"), permissions=["settle"])
     def send_once_more(self, request: PersonRequest, queryset: Any) -> HttpResponse | None:
         """Send unconfirmed runs again on a person's word that Lamina does not have them."""
 
-        def send(run: Any, form: forms.Form) -> None:
-            settle.send_once_more(run, person=request.user, reason=form.cleaned_data["reason"])
-
-        title = _("It never arrived: send it once more")
-        return self._decide(request, queryset, "send_once_more", title, ReasonForm, send)
+        return self._not_there(
+            request, queryset, "send_once_more", _("It never arrived: send it once more"), settle.send_once_more
+        )
 
     @admin.action(description=gettext_lazy("Look for it no more: it has failed…"), permissions=["settle"])
     def give_up(self, request: PersonRequest, queryset: Any) -> HttpResponse | None:
         """End unconfirmed runs without knowing what became of them."""
 
-        def end(run: Any, form: forms.Form) -> None:
-            settle.give_up(run, person=request.user, reason=form.cleaned_data["reason"])
+        return self._not_there(request, queryset, "give_up", _("Look for it no more: it has failed"), settle.give_up)
 
-        return self._decide(request, queryset, "give_up", _("Look for it no more: it has failed"), ReasonForm, end)
+    def _not_there(
+        self, request: PersonRequest, queryset: Any, action: str, title: str, settle_it: Callable[..., None]
+    ) -> HttpResponse | None:
+        """Ask Lamina what could be the chosen runs, and let somebody decide who has seen that."""
+        asked = settle.ask([run for run in queryset if run.status == Status.UNCONFIRMED])
+
+        def decide(run: Any, form: forms.Form) -> None:
+            seen = [candidate.lamina_run_id for candidate in asked.candidates.get(run.pk, [])]
+            settle_it(run, person=request.user, reason=form.cleaned_data["reason"], ruled_out=seen)
+
+        form_for = partial(NotThereForm, asked=asked)
+        return self._decide(request, queryset, action, title, form_for, decide, lambda: asked)
 
     def _decide(
         self,
@@ -98,12 +129,16 @@ class SettleActions(admin.ModelAdmin):
         queryset: Any,
         action: str,
         title: str,
-        form_class: type[forms.Form],
+        form_for: Callable[[Any], forms.Form],
         decide: Callable[[Any, forms.Form], None],
+        ask: Callable[[], Asked | None] = lambda: None,
     ) -> HttpResponse | None:
-        """Ask for the reason, then decide about each of the chosen rows; what is refused says why."""
+        """Ask for the reason, then decide about each of the chosen rows; what is refused says why.
+
+        `ask` is for the page alone: what Lamina says of the rows.
+        """
         is_answer = "decide" in request.POST
-        form = form_class(request.POST if is_answer else None)
+        form = form_for(request.POST if is_answer else None)
         rows = list(queryset)
         if is_answer and form.is_valid():
             done, refused = [], []
@@ -130,8 +165,9 @@ class SettleActions(admin.ModelAdmin):
             "selected": ACTION_CHECKBOX_NAME,
             "opts": self.opts,
         }
-        if action == "join_run":
-            context |= _candidates(rows[0])
+        if asked := ask():
+            found = [(row, asked.candidates.get(row.pk, [])) for row in rows]
+            context |= {"asked": asked, "found": [pair for pair in found if pair[1]]}
         return TemplateResponse(request, "admin/runs/decide.html", context)
 
 
@@ -153,13 +189,6 @@ class RefinementActions(SettleActions):
 def keep_who(request: PersonRequest, rows: Any, what: str) -> None:
     """Write into the admin's own history what somebody did with these rows; before it is done, lest it go unsaid."""
     LogEntry.objects.log_actions(request.user.pk, rows, CHANGE, what)
-
-
-def _candidates(run: Any) -> dict[str, object]:
-    try:
-        return {"candidates": settle.candidates(run), "asked": True}
-    except SettleRefused as error:
-        return {"candidates": [], "candidates_error": str(error), "asked": True}
 
 
 def _names(rows: list[Any]) -> str:

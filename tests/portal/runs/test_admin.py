@@ -10,12 +10,15 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 
+from lamina_integration import LaminaClient, RemoteOutput
 from lamina_integration.sandbox import Sandbox
 from portal.catalogue.models import PinnedApp
+from portal.runs import settle
 from portal.runs.models import Delivery, Run
 from portal.runs.states import Status
 from portal.runs.submit import send
 from portal.workspaces.models import Membership, User
+from tests.conftest import POSTER
 from tests.factories import UserFactory, run_of
 
 RUNS = "/admin/runs/run/"
@@ -95,6 +98,71 @@ def lost(run: Run, lamina: Sandbox) -> tuple[Run, str]:
     run.refresh_from_db()
     assert run.status == Status.UNCONFIRMED
     return run, lamina.ledger()["starts"][-1]["runId"]
+
+
+@pytest.mark.parametrize("action", ["send_once_more", "give_up"])
+def test_who_says_that_a_run_is_not_there_has_seen_what_could_be_it(
+    as_user: Callable[[User], Client], staff: User, lost: tuple[Run, str], lamina: Sandbox, action: str
+) -> None:
+    """It was sent again and paid twice, while Lamina listed it a second from the moment it was sent."""
+    run, remote_id = lost
+    visitor = as_user(staff)
+    assert f'name="none_of" value="{remote_id}" ' in decide(visitor, action, run).content.decode()
+    page = decide(visitor, action, run, reason="Surely not.").content.decode()
+    assert "say that it is none of that" in page
+    twin = start_like(lamina)
+    page = decide(visitor, action, run, reason="Surely not.", none_of=remote_id).content.decode()
+    assert "another run since you looked" in page
+    both = " ".join(sorted([remote_id, twin]))
+    assert f'name="none_of" value="{both}" >' in page, "not ticked: nobody has seen the other one"
+    run.refresh_from_db()
+    assert run.status == Status.UNCONFIRMED
+    decide(visitor, action, run, reason="Both are somebody else's.", none_of=both)
+    run.refresh_from_db()
+    assert run.status == (Status.WAITING if action == "send_once_more" else Status.FAILED)
+    assert remote_id in run.history.last().why
+    assert twin in run.history.last().why
+
+
+def start_like(lamina: Sandbox) -> str:
+    """Start a run of the same app at Lamina, as somebody else would; return its id."""
+    with LaminaClient(base_url=lamina.url, api_key=lamina.api_key) as client:
+        return client.runs.start(POSTER, {"brief_text": "Another mug"}).run_id
+
+
+def test_nobody_says_that_a_run_is_not_there_in_passing_while_lamina_is_away(
+    as_user: Callable[[User], Client], staff: User, unconfirmed: Run, settings: Any
+) -> None:
+    settings.LAMINA_BASE_URL = "http://127.0.0.1:1"
+    visitor = as_user(staff)
+    page = decide(visitor, "send_once_more", unconfirmed, reason="It is not there.").content.decode()
+    assert "Lamina could not be asked" in page
+    unconfirmed.refresh_from_db()
+    assert unconfirmed.status == Status.UNCONFIRMED
+    decide(visitor, "send_once_more", unconfirmed, reason="Lamina's support says so.", none_of="–")
+    unconfirmed.refresh_from_db()
+    assert unconfirmed.status == Status.WAITING
+
+
+def test_candidates_of_the_same_second_are_told_apart(
+    as_user: Callable[[User], Client], staff: User, lost: tuple[Run, str], lamina: Sandbox
+) -> None:
+    run, remote_id = lost
+    twin = start_like(lamina)
+    lamina.complete(twin)
+    with LaminaClient(base_url=lamina.url, api_key=lamina.api_key) as client:
+        began = timezone.localtime(client.runs.get(twin).created_at)
+        made = client.runs.get(twin).outputs
+    page = decide(as_user(staff), "join_run", run).content.decode()
+    assert f"{began:%H:%M:%S.%f}"[:-3] in page
+    assert f'href="{made[0].value}"' in page
+    assert made[0].label in page
+    assert f'value="{remote_id}"' in page
+
+
+def test_what_a_candidate_made_is_no_link_unless_it_is_an_address() -> None:
+    output = RemoteOutput.model_validate({"type": "image", "status": "completed", "value": "javascript:alert(1)"})
+    assert settle._made(output).address == ""
 
 
 def test_staff_join_a_run_with_the_one_at_lamina_that_is_listed_for_them(
