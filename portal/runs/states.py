@@ -94,7 +94,7 @@ class Teller(models.TextChoices):
     """Who brought the news that moved a run."""
 
     PERSON = "person", _("a person")
-    WORKER = "worker", _("the answer to our call")
+    WORKER = "worker", _("our worker")
     DELIVERY = "delivery", _("Lamina's message")
     STREAM = "stream", _("Lamina, to an open page")
     SWEEP = "sweep", _("our own check")

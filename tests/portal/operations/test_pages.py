@@ -289,6 +289,13 @@ def test_timeline_has_everything_that_happened_in_order(
     assert "the body is not shown" not in page
 
 
+def test_history_tells_of_no_answer_before_anybody_was_asked(desk: Client, run: Run) -> None:
+    assert run.move(Status.SUBMITTING, told_by="worker")
+    page = desk.get(f"/staff/runs/{run.pk}/").content.decode()
+    assert "Told by our worker." in page
+    assert "answer to our call" not in page
+
+
 def test_how_often_a_run_was_sent_again_counts_what_staff_did(desk: Client, held: Run, staff: User) -> None:
     assert "<dt>Sent again</dt><dd>0</dd>" in desk.get(f"/staff/runs/{held.pk}/").content.decode()
     assert held.wait_again(told_by="sweep", why="Lamina has no such run, so it is sent once more.")
