@@ -1,5 +1,6 @@
 """Finding a run by whatever somebody has in hand."""
 
+import re
 import uuid
 
 from django.db.models import Q
@@ -7,10 +8,11 @@ from django.db.models import Q
 from portal.runs.models import Run
 
 MOST = 50
+REFERENCE = re.compile(r"R[-\s]?([0-9A-Z]{4})[-\s]?([0-9A-Z]{4})", re.IGNORECASE)
 
 
 def find_runs(words: str) -> list[Run]:
-    """Return runs by our reference or id, Lamina's id, or their person's address or workspace; newest first.
+    """Return runs by reference, our id, Lamina's or the one in the logs, or by person or workspace; newest first.
 
     An id that fits means that run and nothing else.
     """
@@ -18,7 +20,7 @@ def find_runs(words: str) -> list[Run]:
     if not words:
         return []
     runs = Run.objects.select_related("workspace", "app", "pin__app", "created_by").order_by("-created_at")
-    exact = Q(reference__iexact=words) | Q(lamina_run_id=words)
+    exact = Q(reference=_reference(words)) | Q(lamina_run_id=words) | Q(request_id=words)
     if (own := _own_id(words)) is not None:
         exact |= Q(pk=own)
     if found := list(runs.filter(exact)[:MOST]):
@@ -26,6 +28,12 @@ def find_runs(words: str) -> list[Run]:
     loose = Q(created_by__email__icontains=words) | Q(created_by__name__icontains=words)
     loose |= Q(workspace__slug__iexact=words) | Q(workspace__name__icontains=words) | Q(reference__icontains=words)
     return list(runs.filter(loose)[:MOST])
+
+
+def _reference(words: str) -> str:
+    """Return the words as we write a reference, however somebody has written or heard it."""
+    found = REFERENCE.fullmatch(words)
+    return f"R-{found[1]}-{found[2]}".upper() if found else words
 
 
 def _own_id(words: str) -> uuid.UUID | None:

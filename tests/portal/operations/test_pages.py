@@ -216,11 +216,24 @@ def test_overview_costs_the_same_however_long(
 
 @pytest.mark.parametrize(
     "word",
-    ["{run.reference}", "{lower}", "{run.pk}", "{run.pk.hex}", "lamina-77", "creator@example.test", "CREATOR@", "demo"],
+    [
+        "{run.reference}",
+        "{lower}",
+        "{bare}",
+        "{spaced}",
+        "{run.pk}",
+        "{run.pk.hex}",
+        "lamina-77",
+        "request-5",
+        "creator@example.test",
+        "CREATOR@",
+        "demo",
+    ],
 )
 def test_run_is_found_by(word: str, desk: Client, held: Run, other_workspace: Any) -> None:
-    Run.objects.filter(pk=held.pk).update(lamina_run_id="lamina-77", status=Status.RUNNING)
-    words = word.format(run=held, lower=held.reference.lower())
+    Run.objects.filter(pk=held.pk).update(lamina_run_id="lamina-77", request_id="request-5", status=Status.RUNNING)
+    lower = held.reference.lower()
+    words = word.format(run=held, lower=lower, bare=lower.replace("-", ""), spaced=lower.replace("-", " "))
     page = desk.get("/staff/", {"q": f" {words} "}).content.decode()
     assert f"/staff/runs/{held.pk}/" in page
     assert "1 run fits" in page
