@@ -6,9 +6,12 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from lamina_integration import DeliveryMalformed
+from lamina_integration.webhooks import read_run
 from portal.runs.models import Attempt, Delivery, Output, OutputStatus, Run, Verdict
 from portal.runs.refinements import Refinement, RefinementState
-from portal.runs.states import Status
+from portal.runs.states import FINAL, Status
+from portal.runs.track import STATUS_OF
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ def timeline(run: Run) -> list[Moment]:
         *_moves(run),
         *(moment for refinement in run.refinements.select_related("asked_by") for moment in _refinement(refinement)),
         *(moment for attempt in run.attempts.all() for moment in _attempt(attempt)),
-        *(moment for delivery in _deliveries(run) for moment in _delivery(delivery)),
+        *(moment for delivery in _deliveries(run) for moment in _delivery(delivery, run)),
         *(moment for output in run.outputs.select_related("media") for moment in _output(output)),
     ]
     return sorted(moments, key=lambda moment: moment.at)
@@ -83,12 +86,14 @@ def _refinement(refinement: Refinement) -> Iterator[Moment]:
 
 
 def _deliveries(run: Run) -> list[Delivery]:
-    return list(Delivery.objects.filter(attempt__run=run).defer("body"))
+    return list(Delivery.objects.filter(attempt__run=run))
 
 
-def _delivery(delivery: Delivery) -> Iterator[Moment]:
+def _delivery(delivery: Delivery, run: Run) -> Iterator[Moment]:
+    said = _said(delivery)
     lag = (delivery.received_at - delivery.signed_at).total_seconds()
-    detail = _("%(verdict)s; signed %(seconds).1f s before.") % {
+    detail = _("It tells “%s”.") % said + " " if said else ""
+    detail += _("%(verdict)s; signed %(seconds).1f s before.") % {
         "verdict": delivery.get_verdict_display(),
         "seconds": lag,
     }
@@ -99,7 +104,29 @@ def _delivery(delivery: Delivery) -> Iterator[Moment]:
     stale = delivery.verdict == Verdict.STALE
     yield Moment(delivery.received_at, _("Delivery received"), detail, "warn" if stale or delivery.error else "")
     if delivery.applied_at:
-        yield Moment(delivery.applied_at, _("Delivery applied"))
+        unlike = _unlike(delivery, said, run)
+        yield Moment(delivery.applied_at, _("Delivery applied"), unlike, "warn" if unlike else "")
+
+
+def _said(delivery: Delivery) -> str:
+    """Return the state that a delivery tells, in Lamina's word; empty when its body tells none."""
+    try:
+        return read_run(delivery.body).status
+    except DeliveryMalformed:
+        return ""
+
+
+def _unlike(delivery: Delivery, said: str, run: Run) -> str:
+    """Return what a delivery tells that the run does not show: it is another run's, or the run had ended otherwise."""
+    if run.lamina_run_id and delivery.lamina_run_id != run.lamina_run_id:
+        return _("It tells of another run at Lamina, %s.") % delivery.lamina_run_id
+    told = STATUS_OF.get(said)
+    if delivery.verdict == Verdict.ACCEPTED and told in FINAL and run.is_final and told != run.status:
+        return _("It tells “%(said)s”, and the run stays “%(state)s”.") % {
+            "said": said,
+            "state": run.get_status_display(),
+        }
+    return ""
 
 
 def _output(output: Output) -> Iterator[Moment]:

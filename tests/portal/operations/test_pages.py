@@ -1,5 +1,6 @@
 """The staff's pages: who gets in, what the overview tells, finding a run, its timeline."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -17,7 +18,7 @@ from portal.catalogue.schemas import remember
 from portal.operations import deliveries, looking
 from portal.operations.exposition import exposition
 from portal.operations.screens import IN_ADMIN
-from portal.runs import rejections, settle, track
+from portal.runs import inbox, rejections, settle, track
 from portal.runs.models import Attempt, Delivery, Output, Run
 from portal.runs.states import Status
 from portal.runs.submit import send
@@ -317,6 +318,31 @@ def test_how_often_a_run_was_sent_again_counts_what_staff_did(desk: Client, held
     assert held.move(Status.UNCONFIRMED, told_by="worker")
     settle.send_once_more(held, person=staff, reason="Support says so.")
     assert "<dt>Sent again</dt><dd>2, by staff: 1</dd>" in desk.get(f"/staff/runs/{held.pk}/").content.decode()
+
+
+def test_timeline_says_what_each_delivery_told(desk: Client, run: Run, lamina: Sandbox) -> None:
+    """A signed "failed" that came after "completed" left no trace anywhere."""
+    send(run.pk)
+    attempt = Attempt.objects.get(run=run)
+    remote_id = Run.objects.get(pk=run.pk).lamina_run_id
+    told = [(remote_id, "running"), (remote_id, "completed"), (remote_id, "failed"), ("another", "completed")]
+    for number, (lamina_run_id, state) in enumerate(told):
+        delivery = Delivery.objects.create(
+            attempt=attempt,
+            digest=str(number),
+            verdict="accepted",
+            lamina_run_id=lamina_run_id,
+            signed_at=timezone.now(),
+            body=json.dumps({"runId": lamina_run_id, "status": state}),
+        )
+        inbox.apply_delivery(delivery.pk)
+    page = desk.get(f"/staff/runs/{run.pk}/").content.decode()
+    assert "It tells “running”. Accepted; signed 0.0 s before." in page
+    assert page.count("It tells “completed”. Accepted;") == 2
+    assert "It tells “failed”. Accepted;" in page
+    assert "It tells “failed”, and the run stays “Done”." in page
+    assert page.count("and the run stays") == 1
+    assert "It tells of another run at Lamina, another." in page
 
 
 def test_timeline_shows_remote_words_as_text(desk: Client, held: Run) -> None:
