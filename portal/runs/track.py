@@ -150,7 +150,9 @@ def note(run: Run, told_by: str, why: str) -> None:
 
 
 def _put_on_record(run: Run, told_by: str, why: str) -> None:
-    """Write something into the history that staff must see and that moves nothing."""
+    """Write into the history, once however often it is heard of, what staff must see and what moves nothing."""
+    if run.history.filter(why=why).exists():
+        return
     note(run, told_by, why)
     logger.error("run needs staff run=%s why=%s", run.reference, why)
 

@@ -294,7 +294,11 @@ def test_stale_delivery_of_a_second_run_is_asked_about_and_put_on_record(
         second = api.runs.start(sent.app.lamina_id, sent.inputs)
     stale_news_of(sent, second.run_id, key, client)
     go_round()
-    assert f"Lamina has a second run for this one: {second.run_id}." in {move.why for move in sent.history.all()}
+    told = f"Lamina has a second run for this one: {second.run_id}."
+    assert told in {move.why for move in sent.history.all()}
+    Delivery.objects.update(applied_at=None, next_at=timezone.now())
+    go_round()
+    assert sent.history.filter(why=told).count() == 1, "it is applied again, and is no news"
 
 
 @pytest.mark.parametrize(
