@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.http import HttpRequest
@@ -129,12 +129,29 @@ class WorkspaceAdmin(admin.ModelAdmin):
         return bool(workspace.lamina_api_key)
 
 
+class InForceFilter(admin.SimpleListFilter):
+    """Stops that hold, or those that were lifted."""
+
+    title = _("in force")
+    parameter_name = "in_force"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the two kinds."""
+        return [("yes", _("In force")), ("no", _("Lifted"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """Keep the chosen kind."""
+        return (
+            queryset if self.value() not in {"yes", "no"} else queryset.filter(lifted_at__isnull=self.value() == "yes")
+        )
+
+
 @admin.register(SpendingStop)
 class SpendingStopAdmin(admin.ModelAdmin):
     """The switch that stops spending: adding a row stops it, giving a reason to go on lifts it; none is deleted."""
 
     list_display = ["where", "why", "by", "at", "lifted_at", "lifted_by", "lifted_why"]
-    list_filter = [("lifted_at", admin.EmptyFieldListFilter), "workspace"]
+    list_filter = [InForceFilter, "workspace"]
     list_select_related = ["workspace", "by", "lifted_by"]
 
     def get_fields(self, request: HttpRequest, obj: SpendingStop | None = None) -> tuple[str, ...]:
@@ -155,7 +172,7 @@ class SpendingStopAdmin(admin.ModelAdmin):
         form = super().get_form(request, obj, change, **kwargs)
         if "lifted_why" in form.base_fields:
             form.base_fields["lifted_why"].required = True
-            form.base_fields["lifted_why"].help_text = gettext("Saving this lifts the stop: what waits is sent.")
+            form.base_fields["lifted_why"].help_text = self._what_lifting_does(obj)
         return form
 
     def save_model(self, request: HttpRequest, obj: SpendingStop, form: Any, change: bool) -> None:
@@ -163,8 +180,17 @@ class SpendingStopAdmin(admin.ModelAdmin):
         person = cast(User, request.user)  # the admin lets nobody else in
         if change:
             budgets.lift(obj, why=obj.lifted_why, by=person)
+            for other in budgets.others_beside(obj):
+                messages.warning(request, gettext("Still stopped: %s") % other)
         else:
             obj.pk = budgets.stop_spending(workspace=obj.workspace, why=obj.why, by=person).pk
+
+    def _what_lifting_does(self, stop: SpendingStop | None) -> str:
+        others = list(budgets.others_beside(stop)) if stop else []
+        if not others:
+            return gettext("Saving this lifts the stop: what waits is sent.")
+        names = "; ".join(str(other) for other in others)
+        return gettext("Saving this lifts this stop alone. Still stopped after it: %s") % names
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return False: why spending was stopped is kept."""

@@ -195,6 +195,12 @@ def stops_of(workspace: Any) -> QuerySet[SpendingStop]:
     return SpendingStop.objects.filter(Q(workspace=None) | Q(workspace=workspace), lifted_at=None)
 
 
+def others_beside(stop: SpendingStop) -> QuerySet[SpendingStop]:
+    """Return the other stops that hold where this one does or did."""
+    same = stops_of(stop.workspace) if stop.workspace else SpendingStop.objects.filter(lifted_at=None)
+    return in_order(same.exclude(pk=stop.pk).select_related("workspace"))
+
+
 def in_order(stops: QuerySet[SpendingStop]) -> QuerySet[SpendingStop]:
     """Return stops of spending in the order in which they are told, those for all workspaces first."""
     return stops.order_by(F("workspace").asc(nulls_first=True), "at")

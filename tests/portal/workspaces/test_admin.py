@@ -9,7 +9,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
-from portal.workspaces.budgets import Price, find_stop, hold, stop_spending
+from portal.workspaces.budgets import Price, find_stop, hold, lift, stop_spending
 from portal.workspaces.models import User, Workspace
 from tests.factories import media_of
 
@@ -67,6 +67,39 @@ def test_adding_a_stop_stops_spending_and_a_reason_lifts_it(desk: Client, worksp
     assert find_stop(workspace) is None
     stop.refresh_from_db()
     assert (stop.lifted_by, stop.lifted_why, stop.why) == (staff, "It was right", "The bill is checked")
+
+
+def test_lifting_one_stop_says_what_still_stops_spending(
+    desk: Client, workspace: Workspace, other_workspace: Workspace, staff: User
+) -> None:
+    stop_spending(workspace=None, why="The bill is checked", by=staff)
+    first = stop_spending(workspace=None, why="A key has leaked", by=staff)
+    mine = stop_spending(workspace=workspace, why="It has not paid", by=staff)
+    stop_spending(workspace=other_workspace, why="Somebody has left", by=staff)
+    address = reverse("admin:workspaces_spendingstop_change", args=[mine.pk])
+    page = desk.get(address).content.decode()
+    assert "Saving this lifts this stop alone." in page
+    page = desk.post(address, {"lifted_why": "It has paid"}, follow=True).content.decode()
+    assert "Still stopped: all workspaces: The bill is checked" in page
+    assert "Still stopped: all workspaces: A key has leaked" in page
+    assert "Still stopped: Other Goods" not in page, "that never held there"
+    address = reverse("admin:workspaces_spendingstop_change", args=[first.pk])
+    page = desk.post(address, {"lifted_why": "It is another key"}, follow=True).content.decode()
+    assert "Still stopped: all workspaces: The bill is checked" in page
+    assert "Still stopped: Other Goods: Somebody has left" in page
+
+
+def test_stops_are_listed_by_whether_they_are_in_force(desk: Client, workspace: Workspace, staff: User) -> None:
+    stop_spending(workspace=workspace, why="It has not paid", by=staff)
+    lift(stop_spending(workspace=None, why="The bill is checked", by=staff), why="It was right", by=staff)
+    address = reverse("admin:workspaces_spendingstop_changelist")
+    page = desk.get(address).content.decode()
+    assert "In force" in page
+    assert "Not empty" not in page
+    for value, here, gone in (("yes", "has not paid", "bill is"), ("no", "bill is", "has not paid")):
+        page = desk.get(address, {"in_force": value}).content.decode()
+        assert here in page
+        assert gone not in page
 
 
 def test_ledger_is_read_and_never_typed_in(desk: Client, workspace: Workspace) -> None:
