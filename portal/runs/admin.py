@@ -140,12 +140,29 @@ class DraftAdmin(ReadOnlyAdmin):
         return str(draft.member.user)
 
 
+class AppliedFilter(admin.SimpleListFilter):
+    """Deliveries that are dealt with, or those that are not."""
+
+    title = gettext_lazy("applied")
+    parameter_name = "applied"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the two kinds."""
+        return [("no", gettext_lazy("Not applied yet")), ("yes", gettext_lazy("Applied"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """Keep the chosen kind."""
+        return (
+            queryset if self.value() not in {"yes", "no"} else queryset.filter(applied_at__isnull=self.value() == "no")
+        )
+
+
 @admin.register(Delivery)
 class DeliveryAdmin(WithLaminaId, ReadOnlyAdmin):
     """Lamina's messages, as they arrived."""
 
     list_display = ["received_at", "verdict", "lamina_id_text", "run", "repeats", "tries", "applied_at", "error"]
-    list_filter = ["verdict", "received_at"]
+    list_filter = [AppliedFilter, "verdict", "received_at"]
     list_select_related = ["attempt__run"]
     search_fields = ["lamina_run_id", "digest", "attempt__run__reference"]
     actions = ["replay"]

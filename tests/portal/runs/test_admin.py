@@ -238,6 +238,25 @@ def test_who_applies_a_delivery_again_may_change_it_and_is_kept(
     assert (entry.user, entry.object_id, entry.change_message) == (staff, str(delivery.pk), "Applied again")
 
 
+def test_deliveries_that_are_not_applied_are_listed_and_applied_again_from_their_page(
+    as_user: Callable[[User], Client], staff: User, unconfirmed: Run
+) -> None:
+    attempt = unconfirmed.attempts.create(lease_until=timezone.now())
+    kept = {"attempt": attempt, "verdict": "accepted", "signed_at": timezone.now(), "body": "{}"}
+    applied = Delivery.objects.create(digest="d" * 64, applied_at=timezone.now(), **kept)
+    waiting = Delivery.objects.create(digest="e" * 64, **kept)
+    visitor = as_user(staff)
+    page = visitor.get("/admin/runs/delivery/", {"applied": "no"}).content.decode()
+    assert f"/admin/runs/delivery/{waiting.pk}/" in page
+    assert f"/admin/runs/delivery/{applied.pk}/" not in page
+    page = visitor.get(f"/admin/runs/delivery/{applied.pk}/change/").content.decode()
+    assert "Apply again" in page
+    assert f'name="_selected_action" value="{applied.pk}"' in page
+    looker = UserFactory(is_staff=True)
+    looker.user_permissions.add(Permission.objects.get(codename="view_delivery"))
+    assert "Apply again" not in as_user(looker).get(f"/admin/runs/delivery/{applied.pk}/change/").content.decode()
+
+
 def test_run_that_cannot_be_it_is_refused(
     as_user: Callable[[User], Client], staff: User, lost: tuple[Run, str], member: Membership, poster: PinnedApp
 ) -> None:
