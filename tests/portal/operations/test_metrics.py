@@ -73,6 +73,7 @@ def settle(run: Run, *tellers: str, ago: timedelta = timedelta(0)) -> None:
 def test_metrics_are_those_of_the_rows(client: Client, runs: list[Run]) -> None:
     deliver(runs[3], *range(1, 21))
     deliver(runs[3], 5000, received_ago=timedelta(hours=2), applied_at=timezone.now())
+    deliver(runs[3], 900, 901, 902, 903, verdict="stale", applied_at=timezone.now())
     settle(runs[3], Teller.SWEEP, Teller.DELIVERY, Teller.DELIVERY, Teller.DELIVERY, Teller.WORKER)
     settle(runs[3], Teller.SWEEP, ago=timedelta(hours=2))
     runs[3].outputs.update(copy_next_at=timezone.now())
