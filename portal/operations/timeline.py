@@ -103,7 +103,9 @@ def _delivery(delivery: Delivery, run: Run) -> Iterator[Moment]:
         detail += " " + delivery.error
     stale = delivery.verdict == Verdict.STALE
     yield Moment(delivery.received_at, _("Delivery received"), detail, "warn" if stale or delivery.error else "")
-    if delivery.applied_at:
+    if delivery.applied_at and delivery.error:
+        yield Moment(delivery.applied_at, _("Delivery given up"), _("Lamina was asked often enough."), "warn")
+    elif delivery.applied_at:
         unlike = _unlike(delivery, said, run)
         yield Moment(delivery.applied_at, _("Delivery applied"), unlike, "warn" if unlike else "")
 

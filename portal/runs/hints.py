@@ -1,7 +1,8 @@
 """Old news: a signed delivery that came too late is not believed, but Lamina is asked about the run it names.
 
 It came to an address that only one attempt had, so it tells whose run that is even when the start
-was never answered. It counts as applied only when Lamina has told.
+was never answered. It counts as applied when Lamina has told, or has said so often that it does not
+know such a run that nobody asks any more; then its error stays.
 """
 
 import logging
@@ -27,8 +28,11 @@ GIVE_UP_AFTER_TRIES = 8
 
 def follow() -> list[uuid.UUID]:
     """Ask about the runs that old deliveries name; return the runs of ours there was news of."""
-    due = Delivery.objects.filter(verdict=Verdict.STALE, applied_at=None, next_at__lte=timezone.now())
-    hints = due.filter(tries__lt=GIVE_UP_AFTER_TRIES).select_related("attempt__run__workspace").defer("body")
+    now = timezone.now()
+    due = Delivery.objects.filter(verdict=Verdict.STALE, applied_at=None, next_at__lte=now)
+    if given_up := due.filter(tries__gte=GIVE_UP_AFTER_TRIES).update(applied_at=now):
+        logger.warning("hints given up count=%d", given_up)
+    hints = due.select_related("attempt__run__workspace").defer("body")
     by_key: dict[str, dict[tuple[uuid.UUID, str], list[Delivery]]] = defaultdict(lambda: defaultdict(list))
     for hint in hints.order_by("next_at")[: 10 * PER_ROUND]:
         run = hint.attempt.run

@@ -345,6 +345,17 @@ def test_timeline_says_what_each_delivery_told(desk: Client, run: Run, lamina: S
     assert "It tells of another run at Lamina, another." in page
 
 
+def test_delivery_of_which_nothing_came_is_not_called_applied(desk: Client, held: Run) -> None:
+    attempt = Attempt.objects.create(run=held, lease_until=timezone.now(), closed_at=timezone.now())
+    now = timezone.now()
+    kept = {"digest": "d", "verdict": "stale", "lamina_run_id": "gone", "signed_at": now, "applied_at": now}
+    Delivery.objects.create(attempt=attempt, error="Lamina knows no such run.", **kept)
+    page = desk.get(f"/staff/runs/{held.pk}/").content.decode()
+    assert "Delivery given up" in page
+    assert "Delivery applied" not in page
+    assert "given up" in desk.get("/staff/deliveries/").content.decode()
+
+
 def test_timeline_shows_remote_words_as_text(desk: Client, held: Run) -> None:
     nasty = "<img src=x onerror=alert(1)>"
     Run.objects.filter(pk=held.pk).update(error=nasty, lamina_run_id=nasty)

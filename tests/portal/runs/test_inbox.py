@@ -18,7 +18,9 @@ from django.utils import timezone
 from lamina_integration import Lane
 from lamina_integration.sandbox import Sandbox
 from lamina_integration.webhooks import sign
+from portal.operations.figures import figures
 from portal.runs import inbox, models, rejections, submit
+from portal.runs.hints import GIVE_UP_AFTER_TRIES
 from portal.runs.models import Delivery, Run
 from portal.runs.rounds import go_round
 from portal.runs.states import Status
@@ -285,6 +287,25 @@ def test_stale_delivery_of_a_run_that_lamina_does_not_know_is_kept_for_staff(
     assert delivery.error
     assert delivery.next_at > timezone.now()
     assert inbox.deliveries_to_apply() == []
+
+
+def test_stale_delivery_of_a_run_that_lamina_never_knows_is_dealt_with_in_the_end(
+    lost: Run, lamina: Sandbox, key: Ed25519PrivateKey, client: Client
+) -> None:
+    """It was not applied for ever: the gauge never came back to nothing, and it was never pruned."""
+    stale_news_of(lost, "gone", key, client)
+    for _ in range(GIVE_UP_AFTER_TRIES):
+        Delivery.objects.update(next_at=timezone.now())
+        assert go_round() == []
+        assert Delivery.objects.get().applied_at is None
+    Delivery.objects.update(next_at=timezone.now())
+    asked = lamina.ledger()["requests"]["total"]
+    assert go_round() == []
+    delivery = Delivery.objects.get()
+    assert delivery.applied_at
+    assert delivery.error, "why nothing came of it is kept"
+    assert lamina.ledger()["requests"]["total"] == asked
+    assert figures().unapplied == 0
 
 
 def test_stale_delivery_of_a_second_run_is_asked_about_and_put_on_record(
