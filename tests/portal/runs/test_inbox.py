@@ -160,6 +160,20 @@ def test_unknown_key_is_no_line_in_the_log(deliver: Deliver, caplog: pytest.LogC
     assert not [record for record in caplog.records if record.levelname in {"WARNING", "ERROR"}]
 
 
+def test_nothing_that_is_refused_is_a_line_in_the_log(
+    deliver: Deliver, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = f"/hooks/lamina/{'x' * 32}/"
+    caplog.clear()
+    assert deliver(b"x" * (inbox.MAX_BODY_BYTES + 1)).status_code == 413
+    assert deliver(token="x" * 32).status_code == 404
+    assert deliver(X_Lamina_Webhook_Signature="").status_code == 400
+    for method in (client.get, client.put, client.delete):
+        assert method(address).status_code == 405
+    assert client.get(address)["Allow"] == "POST"
+    assert not [record for record in caplog.records if record.levelname in {"WARNING", "ERROR"}]
+
+
 def test_keys_are_fetched_though_the_first_workspace_s_key_is_revoked(
     run: Run, workspace: Workspace, other_workspace: Workspace, lamina: Sandbox
 ) -> None:
