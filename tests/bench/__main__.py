@@ -16,6 +16,7 @@ from tests.bench.control import TOLERANCE
 from tests.bench.performing import measured
 from tests.bench.report import Measured
 from tests.bench.sizes import FULL, QUICK
+from tests.commit import commit_words
 from tests.storm.processes import StageError
 
 MEASUREMENTS = ("deliveries", "polls", "settling", "budget", "memory")
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str]) -> int:
         sizes = replace(sizes, rounds=options.rounds)
     if options.quick:
         tell("Quick: sizes are so small that the figures mean nothing.")
+    commit = commit_words()  # what is measured, whatever is checked out by the end
     found: list[Measured] = []
     names = options.names or MEASUREMENTS
     for together in [names] if options.quick else [[name] for name in names]:
@@ -48,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     if options.write:
         from tests.bench import page
 
-        page.write(PAGE, found, sizes=sizes)
+        page.write(PAGE, found, sizes=sizes, commit=commit)
         tell(f"Written: {PAGE}")
     return 0 if all(each.is_met for each in found) else 1
 

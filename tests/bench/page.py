@@ -1,4 +1,4 @@
-"""The page of results: docs/benchmarks.md, with the machine they were taken on."""
+"""The page of results: docs/benchmarks.md, with the commit and the machine they were taken on."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ system), say more. A measurement that has no section was not taken yet, or was r
 """
 
 
-def write(page: Path, found: Sequence[Measured], *, sizes: Sizes) -> None:
+def write(page: Path, found: Sequence[Measured], *, sizes: Sizes, commit: str) -> None:
     """Write these results, and keep what the page has of other measurements."""
     kept = sections(page.read_text()) if page.exists() else {}
-    when = f"\nTaken on {datetime.now(UTC):%d %B %Y}, {sizes.rounds} rounds. {machine()}\n"
+    when = f"\nTaken on {datetime.now(UTC):%d %B %Y}, {sizes.rounds} rounds. {commit} {machine()}\n"
     if sizes != FULL:
         when += "\n**Scaled down**: fewer rounds or smaller ones than `make bench` takes by itself.\n"
     for each in found:

@@ -48,14 +48,16 @@ def test_goal_is_held_to_the_median() -> None:
 
 def test_page_keeps_the_results_of_other_measurements(tmp_path: Path) -> None:
     page = tmp_path / "benchmarks.md"
-    write(page, [a_measurement(), a_measurement(name="memory")], sizes=FULL)
-    write(page, [a_measurement(what="pages anew")], sizes=FULL)
+    write(page, [a_measurement(), a_measurement(name="memory")], sizes=FULL, commit="Commit 1.")
+    write(page, [a_measurement(what="pages anew")], sizes=FULL, commit="Commit 2.")
     kept = sections(page.read_text())
     assert list(kept) == ["polls", "memory"]
     assert "Pages anew." in kept["polls"]
     assert "Open pages." in kept["memory"]
     assert "0.200 | 0.100 to 0.300 | >= 0.150: met |" in kept["polls"]
     assert "Python" in kept["memory"]
+    assert "rounds. Commit 2. Machine" in kept["polls"]
+    assert "rounds. Commit 1. Machine" in kept["memory"]
 
 
 def test_second_is_held_to_its_part_of_the_limit() -> None:

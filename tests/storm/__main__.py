@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+from tests.commit import commit_words
 from tests.storm.playing import play
 from tests.storm.processes import StageError
 from tests.storm.promises import PROMISES
@@ -35,6 +36,7 @@ def main(arguments: list[str]) -> int:
     if why := missing(database_url):
         tell(why)
         return 2
+    commit = commit_words()  # what is tried, whatever is checked out by the end
     chosen = [PROMISES[name] for name in options.promises or PROMISES]
     results: list[Result] = []
     failed = True
@@ -54,7 +56,7 @@ def main(arguments: list[str]) -> int:
     except StageError as error:
         tell(str(error))
         return 2
-    tell("\n" + table(results, notes=machine_and_figures(options)))
+    tell("\n" + table(results, notes=made_with(options, commit=commit)))
     if failed and options.keep:
         tell(f"\nData and logs stay in {stage.data}")
     return 1 if failed else 0
@@ -72,10 +74,11 @@ def read_options(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def machine_and_figures(options: argparse.Namespace) -> list[str]:
+def made_with(options: argparse.Namespace, *, commit: str) -> list[str]:
     """Return what the table was made with: without it the figures say little."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
     lines = [
+        commit,
         f"Machine: {os.cpu_count()} cores, {memory:.0f} GB, Python {platform.python_version()}; everything on it,"
         f" the stand-in and the storm itself included; load at the end {os.getloadavg()[1]:.1f}.",
         f"Scale {options.scale:g} of the promises' figures, seed {options.seed}, the portal's own waits "

@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+from tests.storm.__main__ import made_with, read_options
 from tests.storm.table import Result, table
 from tests.storm.trial import SHOWN, Trial
 
@@ -24,3 +25,9 @@ def test_table_tells_a_few_complaints_and_counts_the_rest() -> None:
     assert "FAILS" in told
     assert told.count("- FAILS: lost: run") == SHOWN
     assert "and 3 complaints more" in told
+
+
+def test_table_names_the_commit_and_the_scale() -> None:
+    told = table([a_result()], notes=made_with(read_options(["--scale", "0.1"]), commit="Commit 1, and clean."))
+    assert "\nCommit 1, and clean.\nMachine: " in told
+    assert "Scale 0.1 of the promises' figures" in told
