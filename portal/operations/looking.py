@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from portal.operations.figures import age
 from portal.runs.models import Attempt, Move, Run, RunLane, RunQuerySet
 from portal.runs.states import REMOTE, Status
-from portal.runs.track import UNKNOWN_STATE
+from portal.runs.track import MISSING, UNKNOWN_STATE
 from portal.runs.usual import usual_ranges
 from portal.runs.words import RunScreen
 from portal.workspaces.models import LedgerLine, LineKind
@@ -36,11 +36,12 @@ class Kind(IntEnum):
 
     UNCONFIRMED = 1
     UNKNOWN = 2
-    SECOND = 3
-    ATTENTION = 4
-    LATE = 5
-    SENDING = 6
-    WAITING = 7
+    MISSING = 3
+    SECOND = 4
+    ATTENTION = 5
+    LATE = 6
+    SENDING = 7
+    WAITING = 8
 
 
 CALM = frozenset({Kind.SENDING, Kind.WAITING})
@@ -98,6 +99,7 @@ def _held_up(now: datetime) -> Iterator[Matter]:
     kind = Case(
         When(status=Status.UNCONFIRMED, then=Kind.UNCONFIRMED),
         When(status__in=REMOTE, error_code=UNKNOWN_STATE, then=Kind.UNKNOWN),
+        When(status__in=REMOTE, error_code=MISSING, then=Kind.MISSING),
         When(status=Status.NEEDS_ATTENTION, then=Kind.ATTENTION),
         When(~Exists(fresh), status=Status.SUBMITTING, created_at__lt=now - SENDING_PATIENCE, then=Kind.SENDING),
         When(_IS_OWED, status=Status.WAITING, created_at__lt=now - PATIENCE, then=Kind.WAITING),
@@ -117,6 +119,8 @@ def _held_up(now: datetime) -> Iterator[Matter]:
     for pk, number, _count in oldest:
         run = runs[pk]
         why = run.held_up or getattr(run, "last_why", "") or _("No reason is known: no worker has taken it yet.")
+        if number == Kind.MISSING:
+            why = _("Lamina answers that it has no such run. If that stays so, look for it no more, in the admin.")
         tone = "going" if number in CALM else "warn"
         matters[number].rows.append(RunRow(run, run.get_status_display(), tone, why, age(run.created_at, now)))
     yield from matters.values()
@@ -142,7 +146,7 @@ def _begun_twice(now: datetime) -> Iterator[Matter]:
 
 def _late(now: datetime) -> Iterator[Matter]:
     """Yield the runs at Lamina that take longer than such runs usually do, if there are any."""
-    remote = _to_show().remote().filter(accepted_at__isnull=False).exclude(error_code=UNKNOWN_STATE)
+    remote = _to_show().remote().filter(accepted_at__isnull=False).exclude(error_code__in=[UNKNOWN_STATE, MISSING])
     found = list(remote.order_by("accepted_at")[:MOST_REMOTE])
     usual = usual_ranges({run.app_id for run in found})
     rows = []

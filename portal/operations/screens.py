@@ -27,6 +27,7 @@ SENDING_WARNS_SECONDS = 10
 IN_ADMIN = {
     Kind.UNCONFIRMED: "status__exact=unconfirmed&o=6",
     Kind.UNKNOWN: "error_code__exact=unknown_state&o=6",
+    Kind.MISSING: "error_code__exact=missing&o=6",
     Kind.SECOND: "kind__exact=second&o=1",
     Kind.ATTENTION: "status__exact=needs_attention&o=6",
     Kind.LATE: "status__in=queued,running&o=6",
@@ -202,6 +203,7 @@ def look_groups(matters: list[Matter]) -> list[dict[str, object]]:
     names = {
         Kind.UNCONFIRMED: _("Unconfirmed"),
         Kind.UNKNOWN: _("In a state we do not know"),
+        Kind.MISSING: _("Not at Lamina any more"),
         Kind.SECOND: _("Begun twice"),
         Kind.ATTENTION: _("Needs attention"),
         Kind.LATE: _("Late"),

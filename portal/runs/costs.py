@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 AMOUNTS = ("expected", "most", "amount", "held", "settled")
 TOLD = ("state", "is_exact", *AMOUNTS)
 NO_CREDITS = "insufficient_credits"
+UNANSWERED = "unanswered"  # ended by staff without knowing what became of it
 
 
 def price_of(app: App, *, outputs: int = 0) -> Price:
@@ -91,7 +92,7 @@ def book(run: "Run", *, was_unconfirmed: bool = False, is_over: bool = True) -> 
         budgets.release(run.pk)
     elif run.error_code == NO_CREDITS:
         budgets.settle(run.pk, made=0)
-    elif not run.lamina_run_id or not is_over:
+    elif not run.lamina_run_id or not is_over or run.error_code == UNANSWERED:
         budgets.settle(run.pk, made=None)
     else:
         made = run.count_made()

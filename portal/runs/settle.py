@@ -16,13 +16,13 @@ from django.utils.translation import gettext as _
 
 from lamina_integration import LaminaClient, LaminaError, LaminaNotFound, Lane, RemoteOutput, RunSummary
 from portal.runs import track
-from portal.runs.models import Run
+from portal.runs.costs import UNANSWERED
+from portal.runs.models import KnownRemote, Run
 from portal.runs.reconcile import WIDE, could_be, note_answered, strangers
-from portal.runs.states import Status, Teller
+from portal.runs.states import REMOTE, Status, Teller
 from portal.workspaces.lamina import client_for, key_of
 from portal.workspaces.models import User
 
-UNANSWERED = "unanswered"
 MOST_WITH_OUTPUTS = 6
 
 
@@ -140,7 +140,9 @@ def _made(output: RemoteOutput) -> Made:
 def join(run: Run, *, lamina_run_id: str, person: User, reason: str) -> None:
     """Join an unconfirmed run with its run at Lamina; raises SettleRefused for one that cannot be it."""
     _check_unconfirmed(run)
-    if owner := Run.objects.filter(lamina_run_id=lamina_run_id).first():
+    owner: Run | KnownRemote | None = Run.objects.filter(lamina_run_id=lamina_run_id).first()
+    owner = owner or KnownRemote.objects.filter(pk=lamina_run_id).first()
+    if owner:
         raise SettleRefused(_("That is %s already.") % owner.reference)
     try:
         with client_for(run.workspace, lane=Lane.INTERACTIVE) as client:
@@ -168,8 +170,9 @@ def send_once_more(run: Run, *, person: User, reason: str, ruled_out: Iterable[s
 
 
 def give_up(run: Run, *, person: User, reason: str, ruled_out: Iterable[str] = ()) -> None:
-    """End an unconfirmed run: it is not looked for any more, and whether it was charged stays unknown."""
-    _check_unconfirmed(run)
+    """End an unconfirmed run, or one that Lamina does not know any more: whether it was charged stays unknown."""
+    if run.status not in REMOTE or run.error_code != track.MISSING:
+        _check_unconfirmed(run)
     why = _said(person, _("it is not looked for any more"), reason, ruled_out)
     if not run.move(Status.FAILED, told_by=Teller.STAFF, why=why, error_code=UNANSWERED):
         raise SettleRefused(_("Somebody else settled it at the same moment. Look at its history."))

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from lamina_integration import Asset, LaminaNotFound, Lane, RemoteRun
 from lamina_integration.sandbox import Sandbox
 from portal.catalogue.models import PinnedApp
-from portal.runs import rounds, track
+from portal.operations.looking import Kind, runs_to_look_at
+from portal.runs import rounds, settle, track
 from portal.runs.made import matched
 from portal.runs.models import Output, OutputStatus, Run
 from portal.runs.rounds import go_round
@@ -22,7 +23,7 @@ from portal.runs.states import Status, Teller
 from portal.runs.submit import send
 from portal.runs.track import adopt
 from portal.workspaces.lamina import client_for
-from portal.workspaces.models import Membership
+from portal.workspaces.models import LedgerLine, Membership, User
 
 POSTER = "11111111-0000-4000-8000-000000000001"
 
@@ -291,3 +292,26 @@ def test_no_thing_is_put_into_two_places_and_no_place_is_guessed(
         assert filled == +waiting
     remote = RemoteRun(run_id="r", status="completed", outputs=found.outputs)
     assert all(output.is_usable for output in remote.outputs)
+
+
+def test_run_that_lamina_does_not_know_any_more_is_asked_about_less_and_staff_can_end_it(
+    run: Run, lamina: Sandbox, staff: User
+) -> None:
+    lamina.set(manual=True, webhooks=False)
+    send(run.pk)
+    run.refresh_from_db()
+    with pytest.raises(settle.SettleRefused):
+        settle.give_up(run, person=staff, reason="It is late")
+    lamina.reset()
+    month_ago = timezone.now() - timedelta(days=30)
+    Run.objects.update(next_at=timezone.now(), accepted_at=month_ago)
+    rounds.go_round()
+    run.refresh_from_db()
+    assert (run.status, run.error_code) == (Status.QUEUED, "missing")
+    assert [matter.kind for matter in runs_to_look_at()] == [Kind.MISSING]
+    assert track.pace_of(run) == 3600
+    settle.give_up(run, person=staff, reason="Lamina's support has no trace of it")
+    run.refresh_from_db()
+    assert (run.status, run.error_code) == (Status.FAILED, "unanswered")
+    line = LedgerLine.objects.get(pk=run.pk)
+    assert (line.held, line.settled) == (0, line.expected), "nobody knows that it was not charged"
