@@ -142,7 +142,8 @@ def _call(refinement: Refinement) -> LaminaRefinement | None:
         return None
     try:
         with client_for(run.workspace, lane=Lane.INTERACTIVE) as client:
-            if not _mark_sent(refinement):
+            shown = client.runs.get(run.lamina_run_id or "")
+            if not _mark_sent(refinement, shown):
                 return None
             return client.runs.feedback(run.lamina_run_id or "", refinement.words)
     except KeyUnreadable:
@@ -152,7 +153,7 @@ def _call(refinement: Refinement) -> LaminaRefinement | None:
     except (LaminaRateLimited, LaminaBudgetSpent) as error:
         _give_back(refinement, error.retry_after, _("Lamina asks us to wait a moment."))
     except LaminaUnreachable as error:
-        if error.maybe_sent:
+        if error.maybe_sent and refinement.sent_at:
             leave_unconfirmed(refinement, why=str(error))
         else:
             _give_back(refinement, _pause(refinement), _("Lamina cannot be reached; this waits and goes on."))
@@ -166,18 +167,22 @@ def _call(refinement: Refinement) -> LaminaRefinement | None:
             why = _("Lamina did not take it: %s. Nothing was charged.") % str(error)[:300].rstrip(".")
             _fail(refinement, why, code="refused", log=str(error), cost=0)
     except Exception as error:
-        # A fault of ours while the request may be out: it is looked for like any other.
         logger.exception("refinement not sent run=%s", run.reference)
-        leave_unconfirmed(refinement, why=repr(error))
+        if refinement.sent_at is None:
+            _give_back(refinement, LONGEST_PAUSE_SECONDS, _("Something went wrong on our side; it is tried again."))
+        else:
+            # The request may be out: it is looked for like any other.
+            leave_unconfirmed(refinement, why=repr(error))
     return None
 
 
-def _mark_sent(refinement: Refinement) -> bool:
-    """Write down that the request leaves now; False when somebody gave up on this worker meanwhile."""
+def _mark_sent(refinement: Refinement, shown: RemoteRun) -> bool:
+    """Write down that the request leaves now, and what Lamina shows before it; False when this worker was given up."""
     now = timezone.now()
     mine = Refinement.objects.filter(pk=refinement.pk, state=State.SENDING, sent_at=None)
-    refinement.sent_at = now
-    return bool(mine.update(sent_at=now, lease_until=_lease()))
+    before = {output.id: output.value for output in shown.outputs[:MOST_OUTPUTS] if output.is_usable}
+    refinement.sent_at, refinement.before = now, before
+    return bool(mine.update(sent_at=now, before=before, lease_until=_lease()))
 
 
 def take(refinement: Refinement, answer: LaminaRefinement) -> None:
@@ -200,17 +205,27 @@ def take(refinement: Refinement, answer: LaminaRefinement) -> None:
 def _is_other(refinement: Refinement, remote: RemoteOutput, *, careful: bool = False) -> bool:
     """Return whether an output is not what we have in its place.
 
-    Careful is for when it is not known whether anything was made: an address that differs in its
-    query alone may be the same file signed anew.
+    Careful is for when it is not known whether anything was made: what counts then is what Lamina itself
+    showed before, because what we have may come from its list of assets, which has addresses of its own.
+    One that differs in its query alone may be the same file signed anew.
     """
+    if careful and refinement.before:
+        return _address(remote.value) != _address(refinement.before.get(remote.id))
     row = refinement.run.outputs.filter(lamina_id=remote.id[:200], is_current=True).first()
     if row is None:
         return not careful
     if row.kind == "text":
         return bool(remote.value != row.text)
     if careful:
-        return urlsplit(str(remote.value))[:3] != urlsplit(row.remote_url)[:3]
+        return _address(remote.value) != _address(row.remote_url)
     return bool(remote.value != row.remote_url)
+
+
+def _address(value: str | None) -> str:
+    """Return an address without its query; words, and the nothing that was there before, as they are."""
+    if value is None or not value.startswith(("https://", "http://")):
+        return value or ""
+    return urlsplit(value)._replace(query="", fragment="").geturl()
 
 
 def _finish(refinement: Refinement, news: Iterable[RemoteOutput], *, told_by: str, summary: str = "") -> None:

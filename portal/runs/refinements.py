@@ -38,6 +38,7 @@ class Refinement(models.Model):
     lease_until = models.DateTimeField(null=True, help_text=_("Until then its worker is believed to be alive."))
     tries = models.PositiveSmallIntegerField(default=0, help_text=_("Of what went wrong before anything was sent."))
     sent_at = models.DateTimeField(null=True, help_text=_("Set just before the request leaves."))
+    before = models.JSONField(default=dict, help_text=_("What Lamina showed by output just before it was sent."))
     finished_at = models.DateTimeField(null=True)
     summary = models.TextField(blank=True, help_text=_("What Lamina says it did."))
     outcome = models.TextField(blank=True, help_text=_("Why it waits, or why nothing came of it."))

@@ -11,6 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from lamina_integration import RemoteRun
 from lamina_integration.sandbox import Sandbox
 from portal.runs import copies, refine, rounds, track
 from portal.runs.models import Output, Run
@@ -192,13 +193,40 @@ def test_killed_worker_sends_again_only_what_never_left(ask: Ask, lamina: Sandbo
     assert refinement.state == RefinementState.WAITING
     assert claimed is not None
     claimed = refine.claim(refinement.pk)
-    refine._mark_sent(claimed)
+    refine._mark_sent(claimed, RemoteRun.model_validate({"runId": claimed.run.lamina_run_id}))
     age(refinement, minutes=10)
     refine.release_lost()
     refinement.refresh_from_db()
     assert refinement.state == RefinementState.UNCONFIRMED
     refine.send(refinement.pk)
     assert asked_of(lamina) == []
+
+
+def test_wish_that_never_arrived_is_not_told_as_made_where_our_addresses_are_the_asset_list_s(
+    ask: Ask, done: Run, lamina: Sandbox
+) -> None:
+    for output in done.outputs.all():
+        done.outputs.filter(pk=output.pk).update(remote_url=f"https://cdn.test/assetlib/{output.pk}.jpg")
+    lamina.set(lost_requests=1.0)
+    refinement = ask()
+    refine.send(refinement.pk)
+    lamina.set(lost_requests=0.0)
+    Refinement.objects.update(next_at=timezone.now())
+    refine.settle_unconfirmed()
+    refinement.refresh_from_db()
+    assert (refinement.state, refinement.changed) == (RefinementState.UNCONFIRMED, 0)
+    assert asked_of(lamina) == []
+
+
+@pytest.mark.parametrize("fault", ["server_errors", "rate_limited"])
+def test_wish_is_not_looked_for_when_lamina_could_not_even_be_asked_before(
+    ask: Ask, lamina: Sandbox, fault: str
+) -> None:
+    refinement = ask()
+    lamina.set(**{fault: 1.0})
+    refine.send(refinement.pk)
+    refinement.refresh_from_db()
+    assert (refinement.state, refinement.sent_at) == (RefinementState.WAITING, None)
 
 
 def test_answer_that_comes_after_the_worker_was_given_up_still_counts(ask: Ask, done: Run, lamina: Sandbox) -> None:
