@@ -143,7 +143,7 @@ class DraftAdmin(ReadOnlyAdmin):
 class AppliedFilter(admin.SimpleListFilter):
     """Deliveries that are dealt with, or those that are not."""
 
-    title = gettext_lazy("applied")
+    title = gettext_lazy("state")
     parameter_name = "applied"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:

@@ -132,7 +132,7 @@ class WorkspaceAdmin(admin.ModelAdmin):
 class InForceFilter(admin.SimpleListFilter):
     """Stops that hold, or those that were lifted."""
 
-    title = _("in force")
+    title = _("state")
     parameter_name = "in_force"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
