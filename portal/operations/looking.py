@@ -118,7 +118,8 @@ def _held_up(now: datetime) -> Iterator[Matter]:
     matters = {kind: Matter(Kind(kind), count) for _pk, kind, count in oldest}
     for pk, number, _count in oldest:
         run = runs[pk]
-        why = run.held_up or getattr(run, "last_why", "") or _("No reason is known: no worker has taken it yet.")
+        unknown = _("No worker has taken it yet.") if number == Kind.WAITING else _("No reason is known.")
+        why = run.held_up or getattr(run, "last_why", "") or unknown
         if number == Kind.MISSING:
             why = _("Lamina answers that it has no such run. If that stays so, look for it no more, in the admin.")
         tone = "going" if number in CALM else "warn"
