@@ -1,19 +1,23 @@
 """Settings of the portal, read once from the environment.
 
-Every variable stands in .env.example with its meaning. Each has a default that makes the demo
-work; in production a missing secret or address stops the start with one line that names it.
+Every variable stands in .env.example with its meaning. Each has a default that makes the demo work; empty is not set.
+What production needs and has not, and what means nothing anywhere (`portal.reading` says what does), stops whatever
+is started with a line that names it. What is only unwise is told by `manage.py selfcheck`.
 """
 
 import base64
 import contextlib
 import hashlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from typing import TypeVar
+from urllib.parse import urlsplit
 
 import environ
 from csp.constants import NONE, SELF
 
+from portal import reading
 from portal.embedded import socket_path
 from portal.operations.reporting import report_errors
 
@@ -26,48 +30,58 @@ PORTAL_ENV = env.str("PORTAL_ENV", default="development")
 if PORTAL_ENV not in {"development", "production"}:
     sys.exit(f"PORTAL_ENV is {PORTAL_ENV!r}: set it to development or production.")
 PRODUCTION = PORTAL_ENV == "production"
-DEBUG = env.bool("DEBUG", default=False)
+
+Meaning = TypeVar("Meaning")
+# A line for each variable that cannot be used, for the end of this file: who fills in .env mends them all at once.
+_unusable: list[str] = []
 
 
-def needed(name: str, development: str) -> str:
-    """Return a variable that production must set and development has a default for.
-
-    What is missing ends the process with one line instead of a traceback: whoever starts it is not
-    helped by ours.
-    """
-    value: str = env.str(name, default="")
-    if value:
-        return value
-    if PRODUCTION:
-        sys.exit(f"{name} is not set. Production needs it: see .env.example.")
-    return development
+def read(name: str, default: str, meaning: Callable[[str], Meaning]) -> Meaning:
+    """Return what a variable means, or the default where it is not set; what means nothing leaves its line."""
+    try:
+        return meaning(env.str(name, default="") or default)
+    except reading.Unusable as error:
+        _unusable.append(f"{name} cannot be used: {error}.")
+        return meaning(default)
 
 
-DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
+def needed(name: str, development: str, meaning: Callable[[str], Meaning]) -> Meaning:
+    """Return what a variable means that production must set and development has a default for."""
+    if PRODUCTION and not env.str(name, default=""):
+        _unusable.append(f"{name} is not set. Production needs it: see .env.example.")
+    return read(name, development, meaning)
 
-SECRET_KEY = needed("SECRET_KEY", "development-only-" + hashlib.sha256(str(BASE_DIR).encode()).hexdigest())
+
+DEBUG = read("DEBUG", "off", reading.switch)
+DATA_DIR = read("DATA_DIR", str(BASE_DIR / "var"), reading.folder)
+
+SECRET_KEY = needed("SECRET_KEY", "development-only-" + hashlib.sha256(str(BASE_DIR).encode()).hexdigest(), str)
 # The first key encrypts, all of them decrypt: put a new one in front to rotate.
 FIELD_ENCRYPTION_KEYS = needed(
-    "FIELD_ENCRYPTION_KEY", base64.urlsafe_b64encode(hashlib.sha256(SECRET_KEY.encode()).digest()).decode()
+    "FIELD_ENCRYPTION_KEY", base64.urlsafe_b64encode(hashlib.sha256(SECRET_KEY.encode()).digest()).decode(), str
 ).split(",")
 
-ALLOWED_HOSTS = needed("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").replace(" ", "").split(",")
+ALLOWED_HOSTS = needed("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]", reading.hosts)
 # Where Lamina reaches the portal. Empty: no webhook is asked for, the sweep alone brings the news.
-PORTAL_PUBLIC_URL = needed("PORTAL_PUBLIC_URL", "").rstrip("/")
+PORTAL_PUBLIC_URL = needed("PORTAL_PUBLIC_URL", "", reading.address_or_none)
 CSRF_TRUSTED_ORIGINS = [PORTAL_PUBLIC_URL] if PORTAL_PUBLIC_URL.startswith("https://") else []
 
 # Lamina
 
-LAMINA_BASE_URL = needed("LAMINA_BASE_URL", "http://127.0.0.1:8765").rstrip("/")
+LAMINA_BASE_URL = needed("LAMINA_BASE_URL", "http://127.0.0.1:8765", reading.address)
 LAMINA_API_KEY: str = env.str("LAMINA_API_KEY", default="" if PRODUCTION else "lma_demo_key")
-LAMINA_RATE_LIMIT: int = env.int("LAMINA_RATE_LIMIT", default=100)
+LAMINA_RATE_LIMIT = read("LAMINA_RATE_LIMIT", "100", reading.whole(at_least=1))
 LAMINA_RATE_WINDOW_SECONDS = 60.0
 # Of a month's budget, for a run of an app that Lamina gives no estimate for.
-BUDGET_UNKNOWN_CREDITS: int = env.int("BUDGET_UNKNOWN_CREDITS", default=50)
+BUDGET_UNKNOWN_CREDITS = read("BUDGET_UNKNOWN_CREDITS", "50", reading.whole(at_least=0))
 # A run that may cost more than this is sent only after a person has ticked the number.
-CONFIRM_ABOVE_CREDITS: int = env.int("CONFIRM_ABOVE_CREDITS", default=100)
-LAMINA_MEDIA_HOSTS: frozenset[str] = frozenset(
-    env.list("LAMINA_MEDIA_HOSTS", default=[] if PRODUCTION else [urlsplit(LAMINA_BASE_URL).netloc])
+CONFIRM_ABOVE_CREDITS = read("CONFIRM_ABOVE_CREDITS", "100", reading.whole(at_least=0))
+# A stand-in's, which has a port; what comes from anywhere else is fetched from public machines only.
+_stand_in = urlsplit(LAMINA_BASE_URL)
+LAMINA_MEDIA_HOSTS = read(
+    "LAMINA_MEDIA_HOSTS",
+    _stand_in.netloc.rpartition("@")[2] if _stand_in.port and not PRODUCTION else "",
+    reading.media_hosts,
 )
 
 # Applications
@@ -133,10 +147,10 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # Database
 
-DATABASES = {"default": env.db_url_config(needed("DATABASE_URL", f"sqlite:///{DATA_DIR / 'portal.sqlite3'}"))}
+DATABASES = {"default": needed("DATABASE_URL", f"sqlite:///{DATA_DIR / 'portal.sqlite3'}", reading.database)}
 if "sqlite3" in DATABASES["default"]["ENGINE"]:
     # Whoever has just cloned this has none yet; where it cannot be made, SQLite says that it cannot open its file.
-    if Path(DATABASES["default"]["NAME"]).parent == DATA_DIR:
+    if Path(DATABASES["default"]["NAME"]).parent == DATA_DIR and not _unusable:
         with contextlib.suppress(OSError):
             DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Writers take their turn at BEGIN; Django's own mode lets two start and fails the second.
@@ -152,14 +166,14 @@ else:
     # psycopg forget what is prepared, by DEALLOCATE ALL, which PgBouncer understands since 1.22.
     sent_once = {
         "server_side_binding": True,
-        "prepare_threshold": 5 if env.bool("DATABASE_PREPARES", default=True) else None,
+        "prepare_threshold": 5 if read("DATABASE_PREPARES", "on", reading.switch) else None,
     }
     DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | sent_once
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Redis: broker, cache and the request budget, in two numbered databases
 
-REDIS_URL = needed("REDIS_URL", f"unix://{socket_path(DATA_DIR)}")
+REDIS_URL = needed("REDIS_URL", f"unix://{socket_path(DATA_DIR)}", reading.redis_address)
 
 
 def redis_database(number: int) -> str:
@@ -257,36 +271,8 @@ CELERY_BEAT_SCHEDULE |= {
 
 # Media: ours, private, on local disk or in S3-compatible storage
 
-MEDIA_STORAGE_URL = env.str("MEDIA_STORAGE_URL", default=f"file://{DATA_DIR / 'media'}")
-
-
-def media_storage(url: str) -> dict[str, object]:
-    """Return the STORAGES entry for file:///path or s3://bucket?endpoint_url=…&region_name=…"""
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        return {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": parts.path, "base_url": None},
-        }
-    if parts.scheme == "s3":
-        options = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        return {
-            "BACKEND": "storages.backends.s3.S3Storage",
-            "OPTIONS": {
-                "bucket_name": parts.netloc,
-                "default_acl": "private",
-                "querystring_auth": True,
-                "querystring_expire": 600,
-                "file_overwrite": False,
-                "max_memory_size": 1024**2,  # beyond that an opened file is kept on disk
-                **options,
-            },
-        }
-    sys.exit(f"MEDIA_STORAGE_URL is {url!r}: it starts with file:// or s3://.")
-
-
 STORAGES = {
-    "default": media_storage(MEDIA_STORAGE_URL),
+    "default": read("MEDIA_STORAGE_URL", f"file://{DATA_DIR / 'media'}", reading.media_storage),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 # First of all the one that refuses what no limit allows before it is read, whatever view it is for.
@@ -299,13 +285,13 @@ MEDIA_MAX_IMAGE_BYTES = 25 * 1024**2
 MEDIA_MAX_VIDEO_BYTES = 200 * 1024**2
 MEDIA_MAX_PIXELS = 50_000_000
 # In one process; each takes 120 MB for a photo of 24 megapixels.
-MEDIA_WORKED_ON_AT_ONCE: int = env.int("MEDIA_WORKED_ON_AT_ONCE", default=2)
+MEDIA_WORKED_ON_AT_ONCE = read("MEDIA_WORKED_ON_AT_ONCE", "2", reading.whole(at_least=1))
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024**2
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1024**2
 
 STATIC_URL = "/static/"
-STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(DATA_DIR / "static")))
+STATIC_ROOT = Path(read("STATIC_ROOT", str(DATA_DIR / "static"), str))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
@@ -328,12 +314,12 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_CHANGE_EMAIL = True
-EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://")
+EMAIL_CONFIG = read("EMAIL_URL", "consolemail://", reading.mail)
 vars().update(EMAIL_CONFIG)
 
 # Operations
 
-# What a monitor sends to read /metrics. Empty: only this machine itself may.
+# What a monitor sends to read /metrics. Empty: in development this machine itself may, in production nobody.
 METRICS_TOKEN: str = env.str("METRICS_TOKEN", default="")
 # Less room than this in DATA_DIR is told as a trouble: two films on their way are as large.
 DISK_LOW_BYTES = 512 * 1024**2
@@ -341,7 +327,7 @@ DISK_LOW_BYTES = 512 * 1024**2
 # Languages
 
 LANGUAGE_CODE = "en"
-TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+TIME_ZONE = read("TIME_ZONE", "UTC", reading.time_zone)
 USE_TZ = True
 USE_I18N = True
 LANGUAGES = [("en", "English")]
@@ -350,7 +336,7 @@ FORMAT_MODULE_PATH = ["portal.formats"]
 # Security
 
 # Media in S3-compatible storage comes from its own address, by links that end after ten minutes.
-MEDIA_ORIGINS: list[str] = env.list("MEDIA_ORIGINS", default=[])
+MEDIA_ORIGINS = read("MEDIA_ORIGINS", "", reading.words)
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -371,7 +357,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 CSRF_COOKIE_HTTPONLY = True
 if PRODUCTION:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-    SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=True)
+    SECURE_SSL_REDIRECT = read("SECURE_SSL_REDIRECT", "on", reading.switch)
     SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
@@ -383,7 +369,7 @@ if PRODUCTION:
 
 # Logs and errors
 
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOG_LEVEL = read("LOG_LEVEL", "INFO", reading.log_level)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -405,8 +391,11 @@ LOGGING = {
     },
 }
 
-SENTRY_DSN = env.str("SENTRY_DSN", default="")
+SENTRY_DSN = read("SENTRY_DSN", "", reading.sentry_dsn)
 # Which version of the portal this is, as reports name it.
-RELEASE = env.str("RELEASE", default="")
+RELEASE: str = env.str("RELEASE", default="")
+
+if _unusable:
+    sys.exit("\n".join(_unusable))
 if SENTRY_DSN:
     report_errors(SENTRY_DSN, environment=PORTAL_ENV, release=RELEASE)

@@ -39,7 +39,7 @@ def read(name: str) -> str:
 
 def settings_variables() -> set[str]:
     """Return the variables that the settings read."""
-    return set(re.findall(r"(?:env\.\w+|needed)\(\s*\"([A-Z_]+)\"", read("portal/settings.py")))
+    return set(re.findall(r"(?:env\.\w+|needed|read)\(\s*\"([A-Z_]+)\"", read("portal/settings.py")))
 
 
 def commands_of(service: dict[str, Any]) -> list[list[str]]:
