@@ -22,7 +22,7 @@ OPEN_ROUTES = {
     "hook": "Lamina's way in; believed only when signed",
     "healthz": "says that the process lives",
     "readyz": "says what is well and what is not, and no more",
-    "metrics": "asks for a token itself, or for this machine's own address",
+    "metrics": "asks for a token itself, or in development for this machine's own address",
 }
 
 

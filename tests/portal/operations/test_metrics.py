@@ -165,5 +165,14 @@ def test_metrics_without_a_token_are_not_for_whom_a_proxy_speaks(client: Client,
     assert client.get("/metrics", headers={header: "203.0.113.9"}).status_code == 401
 
 
+@pytest.mark.parametrize("headers", [{}, {"X-Forwarded-Port": "443"}, {"CF-Connecting-IP": "203.0.113.9"}])
+def test_metrics_of_production_want_a_token_from_this_machine_too(
+    client: Client, settings: Any, headers: dict[str, str]
+) -> None:
+    """A proxy on this machine need not say for whom it asks."""
+    settings.PRODUCTION, settings.METRICS_TOKEN = True, ""
+    assert client.get("/metrics", headers=headers).status_code == 401
+
+
 def test_metrics_without_a_token_are_not_for_staff_elsewhere(as_user: Any, staff: Any) -> None:
     assert as_user(staff).get("/metrics", REMOTE_ADDR="203.0.113.9").status_code == 401
