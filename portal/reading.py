@@ -78,7 +78,7 @@ def media_hosts(text: str) -> frozenset[str]:
 def address(text: str) -> str:
     """Return an http or https address without a slash at its end; a path is fine, what comes after one is not."""
     parts = _split(text, "set it to an address such as https://portal.example.com")
-    if parts.scheme not in {"http", "https"} or not re.fullmatch(r"[\w.:-]+", parts.hostname or ""):
+    if parts.scheme not in {"http", "https"} or not _is_host(parts.hostname):
         raise Unusable("set it to an address that begins with https:// (or http://) and a host")
     if parts.query or parts.fragment:
         raise Unusable("take away its ? or # and what follows")
@@ -119,7 +119,11 @@ def redis_address(text: str) -> str:
         if parts.netloc or parts.query or not parts.path.strip("/"):
             raise Unusable(fix)
         return text
-    is_known = parts.scheme in {"redis", "rediss"} and re.fullmatch(r"/?[0-9]{0,6}/?", parts.path)
+    is_known = (
+        parts.scheme in {"redis", "rediss"}
+        and _is_host(parts.hostname or "localhost")
+        and re.fullmatch(r"/?[0-9]{0,6}/?", parts.path)
+    )
     if not is_known or parts.fragment or "db" in parse_qs(parts.query):
         raise Unusable(f"{fix}; {PERCENT}")
     try:
@@ -161,7 +165,7 @@ def mail(text: str) -> dict[str, Any]:
     """Return Django's settings for the way mails take."""
     fix = f"set it to smtp://user:password@host:587 or consolemail://; {PERCENT}"
     parts = _split(text, fix)
-    if parts.scheme.startswith("smtp") and not parts.hostname:
+    if parts.scheme.startswith("smtp") and not _is_host(parts.hostname):
         raise Unusable(fix)
     try:
         found: dict[str, Any] = environ.Env.email_url_config(text.strip())
@@ -190,7 +194,7 @@ def sentry_dsn(text: str) -> str:
     """Return where Sentry takes reports, or nothing."""
     text, fix = text.strip(), "copy it from Sentry (https://key@host/number), or set it to nothing"
     parts = _split(text, fix)
-    is_whole = parts.username and parts.hostname and parts.path.rpartition("/")[2].isdecimal()
+    is_whole = parts.username and _is_host(parts.hostname) and parts.path.rpartition("/")[2].isdecimal()
     if text and not (parts.scheme in {"http", "https"} and is_whole):
         raise Unusable(fix)
     return text
@@ -206,3 +210,12 @@ def _split(text: str, fix: str) -> SplitResult:
     except ValueError:
         raise Unusable(fix) from None
     return parts
+
+
+def _is_host(name: str | None) -> bool:
+    """Return whether a name can be one in an address; whoever asks for another gets an error of Unicode's."""
+    try:
+        (name or "").encode("idna")
+    except UnicodeError:
+        return False
+    return bool(re.fullmatch(r"[\w.:-]+", name or ""))

@@ -20,7 +20,11 @@ MEANINGLESS: list[tuple[Callable[[str], Any], str, list[str]]] = [
         "https://",
         ["lamina.example", "localhost:8765", "ftp://x/", "https://", "//x", "https://x:abc", "https://x:99999"],
     ),
-    (reading.address, "https://", ["http://[::1", "https://a b", "https://exa\nmple.com", "https://*", "x", ""]),
+    (
+        reading.address,
+        "https://",
+        ["http://[::1", "https://a b", "https://exa\nmple.com", "https://*", "https://a..b", "x", ""],
+    ),
     (reading.address, "? or #", ["https://x/?key=1", "https://x/#a"]),
     (
         reading.database,
@@ -33,12 +37,16 @@ MEANINGLESS: list[tuple[Callable[[str], Any], str, list[str]]] = [
         "redis://host:6379/0",
         ["foo://bar", "redis://h/abc", "redis://h:x/0", "redis://h/0?db=3", "redis://h/0?socket_timeout=x", "redis:"],
     ),
-    (reading.redis_address, "unix:///path", ["unix://", "unix:///s?db=2", "unix://srv/s", "redis://h/0?what=1", "h"]),
+    (
+        reading.redis_address,
+        "unix:///path",
+        ["unix://", "unix:///s?db=2", "unix://srv/s", "redis://h/0?what=1", "redis://a..b/0", "h"],
+    ),
     (reading.media_storage, "file:///folder", ["file://srv/media", "file://", "/srv/media", "s3://", "ftp://x/y"]),
     (
         reading.mail,
         "smtp://user:password@host:587",
-        ["smtp://", "smtp.example.com:587", "mail://h", "x", "smtp://h:587x", "smtp://u:p#ss@h:587"],
+        ["smtp://", "smtp.example.com:587", "mail://h", "x", "smtp://h:587x", "smtp://u:p#ss@h:587", "smtp://a..b:587"],
     ),
     (reading.time_zone, "Europe/Berlin", ["Mars/Olympus", "Europe", "/etc/passwd", "../x", "+01:00"]),
     (reading.log_level, "DEBUG, INFO", ["loud", "10", "INFO,"]),

@@ -79,6 +79,12 @@ def test_every_setting_that_means_nothing_has_its_line_and_no_traceback() -> Non
     assert prepares.stderr == "DATABASE_PREPARES cannot be used: set it to on or off.\n"
 
 
+def test_example_can_be_copied_and_filled_in() -> None:
+    example = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    checked = manage({**example, **PRODUCTION}, "check")
+    assert checked.returncode == 0, checked.stderr
+
+
 def test_empty_is_not_set() -> None:
     """As .env.example, copied and half filled in, has it."""
     names = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))

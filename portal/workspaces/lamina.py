@@ -57,6 +57,15 @@ def client_for(workspace: Workspace, *, lane: Lane) -> LaminaClient:
     return _client(key_of(workspace), lane)
 
 
+def client_for_a_check(workspace: Workspace) -> LaminaClient:
+    """Return a client for one question, outside of the shared budget.
+
+    Asked for whether Lamina can be reached, it must ask even while the fleet holds its calls back, and an answer that
+    fails to come must not make the fleet do so. What it sends is within what the budget leaves unused.
+    """
+    return LaminaClient(base_url=settings.LAMINA_BASE_URL, api_key=key_of(workspace))
+
+
 def clients_of_every_key(*, lane: Lane) -> Iterator[LaminaClient]:
     """Yield a client for each key there is, the portal's own first: for what Lamina tells whoever has one."""
     keys = [settings.LAMINA_API_KEY, *Workspace.objects.order_by("pk").values_list("lamina_api_key", flat=True)]
