@@ -183,7 +183,7 @@ def test_data_folder_that_is_missing_is_named(check: Check, settings: Any, tmp_p
 
 def test_data_folder_that_is_none_is_named(check: Check, settings: Any, tmp_path: Path) -> None:
     settings.DATA_DIR = tmp_path / "file"
-    settings.DATA_DIR.touch()
+    settings.DATA_DIR.touch(mode=0o755)
     assert "mend DATA_DIR" in wrong(check)["disk"]
 
 
