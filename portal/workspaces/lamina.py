@@ -63,7 +63,7 @@ def client_for_a_check(workspace: Workspace) -> LaminaClient:
     Asked for whether Lamina can be reached, it must ask even while the fleet holds its calls back, and an answer that
     fails to come must not make the fleet do so. What it sends is within what the budget leaves unused.
     """
-    return LaminaClient(base_url=settings.LAMINA_BASE_URL, api_key=key_of(workspace))
+    return LaminaClient(base_url=settings.LAMINA_BASE_URL, api_key=_readable(key_of(workspace)))
 
 
 def clients_of_every_key(*, lane: Lane) -> Iterator[LaminaClient]:
@@ -75,23 +75,24 @@ def clients_of_every_key(*, lane: Lane) -> Iterator[LaminaClient]:
 
 
 def _client(key: str, lane: Lane) -> LaminaClient:
-    if isinstance(key, Unreadable):
-        raise KeyUnreadable
-    return LaminaClient(base_url=settings.LAMINA_BASE_URL, api_key=key, budget=shared_budget(), lane=lane)
+    return LaminaClient(base_url=settings.LAMINA_BASE_URL, api_key=_readable(key), budget=shared_budget(), lane=lane)
 
 
 def async_client_for(workspace: Workspace, *, lane: Lane, connections: int) -> AsyncLaminaClient:
     """Return such a client for an event loop, with so many connections at once; raises KeyUnreadable, too."""
-    key = key_of(workspace)
-    if isinstance(key, Unreadable):
-        raise KeyUnreadable
     return AsyncLaminaClient(
         base_url=settings.LAMINA_BASE_URL,
-        api_key=key,
+        api_key=_readable(key_of(workspace)),
         budget=shared_budget(),
         lane=lane,
         connections=connections,
     )
+
+
+def _readable(key: str) -> str:
+    if isinstance(key, Unreadable):
+        raise KeyUnreadable
+    return key
 
 
 def shared_budget() -> RequestBudget:
