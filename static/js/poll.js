@@ -121,6 +121,9 @@ const look = () => {
     const useful = "Notification" in window && Notification.permission !== "denied" && section.dataset.late !== undefined;
     offer.hidden = !useful || document.querySelector("[data-notify]").dataset.wanted !== undefined;
   }
+  // What a cancel does now, and not what it would have done when the page was loaded.
+  const told = document.getElementById("cancel-text");
+  if (told && section.dataset.cancelText) told.textContent = section.dataset.cancelText;
   // Nothing is left to cancel: the question goes away with it.
   if (now.state !== "going") document.querySelector("dialog#cancel-run[open]")?.close();
   last = now;

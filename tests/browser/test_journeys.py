@@ -403,6 +403,29 @@ def test_a_lost_connection_is_said_until_it_is_back(sign_in: SignIn, demo: Demo,
     wait_for(page, "completed")
 
 
+def test_the_question_before_a_cancel_is_of_the_moment(sign_in: SignIn, demo: Demo, photos: Path) -> None:
+    demo.turn(manual=True)
+    try:
+        page = sign_in()
+        open_app(page, "Swift Catalog Generation")
+        upload(page, "Garment", photos / "mug.jpg")
+        demo.turn(down=6.0)
+        send(page)
+        progress = page.locator("#run-progress")
+        expect(progress).to_have_attribute("data-status", "waiting")
+        page.locator("#cancel-open").click()
+        expect(page.locator("#cancel-text")).to_contain_text("cancelling costs nothing")
+        expect(progress).to_have_attribute("data-status", re.compile("queued|running"), timeout=RUN_SECONDS * 1000)
+        expect(page.locator("#cancel-text")).to_contain_text("Lamina stops as soon as it can.")
+        page.get_by_role("link", name="Let it go on").click()
+        page.locator("#cancel-open").click()
+        expect(page.locator("#cancel-text")).to_contain_text("Lamina stops as soon as it can.")
+        page.get_by_role("button", name="Cancel the run").click()
+        wait_for(page, "cancelled")
+    finally:
+        demo.turn(manual=False)
+
+
 @pytest.mark.usefixtures("drawn")
 def test_everything_works_without_scripts(sign_in: SignIn, demo: Demo, photos: Path) -> None:
     sign_in()

@@ -66,6 +66,17 @@ def cancels(lamina: Sandbox) -> int:
     return sum(each["count"] for each in counts if each["path"].endswith("/cancel"))
 
 
+def test_poll_tells_what_a_cancel_does_by_now(visitor: Client, run: Run) -> None:
+    address = f"{run.get_absolute_url()}progress/"
+    asked = visitor.get(address)
+    assert "cancelling costs nothing" in asked.content.decode()
+    run.move(Status.SUBMITTING, told_by=Teller.WORKER)
+    run.move(Status.RUNNING, told_by=Teller.WORKER, lamina_run_id="remote")
+    told = visitor.get(address, headers={"If-None-Match": asked["ETag"]}).content.decode()
+    assert 'data-cancel-text="Lamina stops as soon as it can.' in told
+    assert "cancelling costs nothing" not in told
+
+
 def test_unconfirmed_run_is_stopped_once_it_is_found(visitor: Client, unconfirmed: Run, lamina: Sandbox) -> None:
     page = page_of(visitor, unconfirmed)
     assert "cancel-open" in page
