@@ -136,7 +136,21 @@ document.addEventListener("click", async (event) => {
   offer.hidden = true;
 });
 
+// What had the focus may go with the news, such as the button to cancel a run that is over. The keyboard then goes
+// on from the heading, and not from the top of the page.
+let hadFocus = false;
+const isNowhere = () => [null, document.body].includes(document.activeElement) || !document.activeElement.checkVisibility();
+const keepFocus = () => {
+  if (isNowhere()) (document.getElementById("cancel-open") ?? progress()?.querySelector("h1"))?.focus();
+};
+document.addEventListener("htmx:beforeSwap", () => {
+  hadFocus = progress()?.contains(document.activeElement) ?? false;
+});
+document.querySelector("dialog#cancel-run")?.addEventListener("close", keepFocus);
+
 document.addEventListener("htmx:afterSwap", () => {
+  if (hadFocus) keepFocus();
+  hadFocus = false;
   look();
   tick();
 });

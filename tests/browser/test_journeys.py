@@ -426,6 +426,33 @@ def test_the_question_before_a_cancel_is_of_the_moment(sign_in: SignIn, demo: De
         demo.turn(manual=False)
 
 
+@pytest.mark.parametrize("is_asked", [False, True], ids=["on the button", "in the question"])
+def test_focus_goes_to_the_heading_when_there_is_nothing_left_to_cancel(
+    sign_in: SignIn, demo: Demo, photos: Path, is_asked: bool
+) -> None:
+    demo.turn(manual=True)
+    try:
+        page = sign_in()
+        open_app(page, "Swift Catalog Generation")
+        upload(page, "Garment", photos / "mug.jpg")
+        send(page)
+        expect(page.locator("#run-progress")).to_have_attribute("data-status", re.compile("queued|running"))
+        other = page.context.new_page()
+        other.goto(page.url)
+        opener = page.locator("#cancel-open")
+        opener.focus()
+        if is_asked:
+            page.keyboard.press("Enter")
+            expect(page.locator("#cancel-run")).to_be_visible()
+        other.locator("#cancel-open").click()
+        other.get_by_role("button", name="Cancel the run").click()
+        wait_for(page, "cancelled")
+        expect(page.locator("#cancel-run")).to_be_hidden()
+        expect(page.get_by_role("heading", level=1)).to_be_focused()
+    finally:
+        demo.turn(manual=False)
+
+
 @pytest.mark.usefixtures("drawn")
 def test_everything_works_without_scripts(sign_in: SignIn, demo: Demo, photos: Path) -> None:
     sign_in()
