@@ -68,6 +68,11 @@ class ParameterBoundField(BoundField):
         ]
 
     @property
+    def gone(self) -> list[str]:
+        """Return what was chosen before and is not offered any more, until something is chosen in its place."""
+        return self.form.gone(self.name)
+
+    @property
     def media_tiles(self) -> list[Media]:
         """Return the chosen files, in their order."""
         return [self.form.media_by_ref[ref] for ref in self._chosen.refs if ref in self.form.media_by_ref]
@@ -139,6 +144,10 @@ class ParameterField(forms.Field):
     def lost(self, value: Any) -> list[str]:
         """Return what of an earlier value this version of the parameter has no place for."""
         return [] if self.from_input(value) or not value else texts_of(value)
+
+    def unanswered(self, value: Any) -> list[str]:
+        """Return what of an earlier value leaves a question that the app's default must not answer by itself."""
+        return []
 
 
 class TextField(ParameterField):
@@ -248,6 +257,11 @@ class OptionsField(ParameterField):
     def lost(self, value: Any) -> list[str]:
         """Return the labels that are not offered any more."""
         return [label for label in texts_of(value) if label not in self.parameter.options]
+
+    def unanswered(self, value: Any) -> list[str]:
+        """Return the lost labels where none is left; where no choice is a choice, too, and no default, nothing is."""
+        may_be_empty = self.multiple and self.optional and not self.default_text
+        return [] if may_be_empty or self.from_input(value) else self.lost(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from lamina_integration import App, inputs
-from portal.catalogue.fields import Chosen, MediaField, ParameterBoundField, ParameterField, field_for, shown, texts_of
+from portal.catalogue.fields import (
+    Chosen,
+    MediaField,
+    OptionsField,
+    ParameterBoundField,
+    ParameterField,
+    field_for,
+    shown,
+    texts_of,
+)
 from portal.catalogue.models import SchemaVersion
 from portal.media.intake import UploadRefused, take_in
 from portal.media.library import find_media
@@ -77,6 +86,7 @@ class RunForm(forms.Form):
         self.schema_version = schema
         self.member = member
         self._names: dict[str, str] = {}
+        self._gone: dict[str, list[str]] = {}
         for position, parameter in enumerate(app.parameters):
             field = self.fields[f"p{position}"] = field_for(parameter)
             self._names[f"p{position}"] = inputs.address(app.parameters, parameter)
@@ -91,16 +101,38 @@ class RunForm(forms.Form):
         self.initial["outputs"] = [
             str(n) for n, label in enumerate(self._output_labels) if not earlier_outputs or label in earlier_outputs
         ]
-        if earlier_inputs is not None:
-            self._refill(earlier_inputs)
+        for name, (field, value) in self._given(earlier_inputs or {}).items():
+            self.initial[name] = field.from_input(value)
+            self._gone[name] = field.unanswered(value)
 
-    def _refill(self, earlier: Mapping[str, Any]) -> None:
+    def _given(self, earlier: Mapping[str, Any]) -> dict[str, tuple[ParameterField, Any]]:
+        """Return the fields that earlier inputs have a value for, with it."""
         # By the parameter that a name leads to now: it may have got a key meanwhile.
         found = {id(inputs.find(self.app.parameters, name)): value for name, value in earlier.items()}
-        for field_name, field in self._parameter_items():
-            value = None if field.unreachable else found.get(id(field.parameter))
-            if value is not None:
-                self.initial[field_name] = field.from_input(value)
+        values = {
+            name: (field, None if field.unreachable else found.get(id(field.parameter)))
+            for name, field in self._parameter_items()
+        }
+        return {name: (field, value) for name, (field, value) in values.items() if value is not None}
+
+    def _is_as_in(self, earlier: Mapping[str, Any], name: str) -> bool:
+        """Return whether a field holds what these inputs fill it with, so that nobody has changed it since."""
+        field, value = self._given(earlier).get(name, (self.fields[name], None))
+        before = self.fields[name].initial if value is None else field.from_input(value)  # type: ignore[attr-defined]
+        return (self[name].value() or None) == (before or None)
+
+    def gone(self, name: str) -> list[str]:
+        """Return the options that were chosen before and are not offered any more, while none is chosen instead.
+
+        The form carries them, and a draft keeps them: what is paid for is never the app's default
+        only because a person's own choice has gone.
+        """
+        field = self.fields[name]
+        if not self.is_bound or not isinstance(field, OptionsField):
+            return self._gone.get(name, [])
+        if {value for value, _label in field.choices} & set(self[name].value()):
+            return []
+        return [label.replace("\x00", "") for label in cast(QueryDict, self.data).getlist(f"{name}_gone")]
 
     def _parameter_items(self) -> list[tuple[str, ParameterField]]:
         return [(name, field) for name, field in self.fields.items() if isinstance(field, ParameterField)]
@@ -184,6 +216,10 @@ class RunForm(forms.Form):
         for name, field in self._parameter_items():
             if isinstance(field, MediaField):
                 self._clean_media(name, field, cleaned)
+            elif self.gone(name):
+                self.add_error(
+                    name, message_for(inputs.InputProblem(field.parameter.name, "invalid_option", ""), field)
+                )
         for problem in inputs.check(self.app.parameters, self._as_lamina_sees(cleaned)):
             self._place(problem)
         if self._output_labels and not cleaned.get("outputs") and len(self._output_labels) > 1:
@@ -264,17 +300,18 @@ class RunForm(forms.Form):
     def _has_value(self, name: str, field: ParameterField) -> bool:
         return field.to_input(self.cleaned_data.get(name)) is not None
 
-    def show_refusals(self, problems: list[dict[str, str]]) -> None:
-        """Show at the fields what Lamina refused when the run was about to be sent."""
+    def show_refusals(self, problems: list[dict[str, str]], *, of: Mapping[str, Any]) -> None:
+        """Show at the fields what Lamina refused of a run's inputs, where they are as they were."""
         self._errors = forms.utils.ErrorDict()
         for problem in problems:
             if problem["param"] == OUTPUTS:
-                message = _("What was chosen is not made any more. Choose again.")
-                self._errors.setdefault("outputs", self.error_class([message]))
+                if not self["outputs"].value():
+                    message = _("What was chosen is not made any more. Choose again.")
+                    self._errors.setdefault("outputs", self.error_class([message]))
                 continue
             found = inputs.find(self.app.parameters, problem["param"])
             for name, field in self._parameter_items():
-                if field.parameter is found:
+                if field.parameter is found and self._is_as_in(of, name):
                     refusal = inputs.InputProblem(problem["param"], problem["code"], problem["message"])
                     self._errors.setdefault(name, self.error_class([message_for(refusal, field)]))
 
@@ -300,7 +337,7 @@ class RunForm(forms.Form):
     def draft_inputs(self) -> dict[str, Any]:
         """Return what is filled in so far, by the name Lamina knows: nothing is checked, so it may be half done."""
         values = {
-            self._names[name]: field.to_draft(self[name].value())
+            self._names[name]: self.gone(name) or field.to_draft(self[name].value())
             for name, field in self._parameter_items()
             if not field.unreachable
         }
@@ -312,12 +349,16 @@ class RunForm(forms.Form):
         return [label for n, label in enumerate(self._output_labels) if str(n) in ticked]
 
     def lost(self, earlier: Mapping[str, Any]) -> Iterator[tuple[str, ParameterField | None, list[str]]]:
-        """Yield the name, the field and the values of what cannot be filled in again from an earlier form."""
+        """Yield the name, the field and the values of what an earlier form had and this one has no place for.
+
+        What somebody has put into its place since is not lost.
+        """
         for name, value in earlier.items():
             found = inputs.find(self.app.parameters, name)
-            field = next((field for _name, field in self._parameter_items() if field.parameter is found), None)
+            items = self._parameter_items()
+            place, field = next(((name, field) for name, field in items if field.parameter is found), ("", None))
             lost = field.lost(value) if field else texts_of(value)
-            if lost:
+            if lost and (field is None or self._is_as_in(earlier, place)):
                 yield name, field, lost
 
     @property

@@ -101,12 +101,12 @@ def create(request: MemberRequest, pin_id: int) -> HttpResponse:
         schema=newest,
         member=request.member,
         earlier_inputs=begun.inputs if begun else None,
-        earlier_outputs=begun.outputs_wanted if begun else None,
+        earlier_outputs=(begun.outputs_wanted or (source.outputs_wanted if source else None)) if begun else None,
         confirm=costs.to_confirm(pin.app),
         token=found.token if found else None,
     )
-    if begun is source and source and source.status == Status.NEEDS_ATTENTION:
-        form.show_refusals(source.problems)
+    if source and source.status == Status.NEEDS_ATTENTION and not isinstance(found, Run):
+        form.show_refusals(source.problems, of=source.inputs)
     return render(request, "runs/create.html", page_context(request, pin, form, begun=begun, source=source))
 
 
@@ -166,7 +166,9 @@ def page_context(
     draft = begun if isinstance(begun, Draft) else None
     if isinstance(begun, Run) and begun is not source:
         sent = begun
-    belongs = begun is not None and (draft is not None or cast(Run, begun).app_id == pin.app_id)
+    # A draft of a run is one of the newest form by now, and does not know what the run had.
+    earlier = [each for each in (draft and source, begun) if each and is_of(each, pin)]
+    lines = [line for each in earlier for line in left_out(each, form)]
     return {
         "pin": pin,
         "form": form,
@@ -174,8 +176,13 @@ def page_context(
         "sent_run": sent,
         "draft": draft,
         "draft_time": moment(draft.updated_at) if draft else "",
-        "left_out": left_out(begun, form) if begun and belongs else [],
+        "left_out": [line for n, line in enumerate(lines) if line not in lines[:n]],
     } | cost_context(request, pin)
+
+
+def is_of(begun: Run | Draft, pin: PinnedApp) -> bool:
+    """Return whether what was begun is of this app."""
+    return isinstance(begun, Draft) or begun.app_id == pin.app_id
 
 
 def moment(at: datetime) -> str:

@@ -13,6 +13,7 @@ from portal.catalogue.schemas import remember
 from portal.runs.drafting import MOST_BYTES, unsent
 from portal.runs.drafts import Draft
 from portal.runs.models import Run
+from portal.runs.states import Status
 from portal.workspaces.models import Membership, User
 from tests.factories import MembershipFactory, detail, draft_of, media_of, pin_of, run_of
 
@@ -238,6 +239,128 @@ def test_form_page_with_a_draft_costs_at_most_ten_queries(
     for address in (shelf.get_absolute_url(), f"{shelf.get_absolute_url()}?from={source.pk}"):
         with django_assert_max_num_queries(10):
             assert "Your draft from" in visitor.get(address).content.decode()
+
+
+# A run that is mended
+
+
+@pytest.fixture
+def refused(shelf: PinnedApp, member: Membership) -> Run:
+    """A run whose colour is not offered any more and whose photos are not taken; its app takes Blue and Red now."""
+    colour = {"param": "Colour", "code": "invalid_option", "message": "not an option"}
+    photos = {"param": "Photos", "code": "invalid_media", "message": "not a file"}
+    run = run_of(
+        member,
+        shelf,
+        status=Status.NEEDS_ATTENTION,
+        inputs={"Brief": SENTENCE, "Colour": "Teal ", "Photos": ["https://example.com/a.png"]},
+        outputs_wanted=["Front"],
+        problems=[colour, photos],
+    )
+    change_parameter(shelf, 1, options=["Blue", "Red"])
+    return run
+
+
+def change_parameter(pin: PinnedApp, position: int, **members: Any) -> None:
+    """Have the app take something else in one place."""
+    parameters = [dict(each) for each in pin.app.schema.detail["parameters"]]
+    parameters[position] |= members
+    remember(pin.app, {**pin.app.schema.detail, "parameters": parameters})
+
+
+def mended(pin: PinnedApp, **values: Any) -> dict[str, Any]:
+    """Return what a browser posts of the form that mends: nothing is ticked of what was refused, which is carried."""
+    post = filled(pin, p0=SENTENCE, p1_gone="Teal ", p3_link="https://example.com/b.png", outputs=["0"]) | values
+    if "p1" not in values:
+        del post["p1"]
+    return post
+
+
+COLOUR, PHOTOS = "Colour: Choose one of the options", "Photos: A link starts with"
+
+
+def test_second_visit_to_mend_marks_what_is_still_as_it_was_refused(
+    visitor: Client, shelf: PinnedApp, refused: Run
+) -> None:
+    query = f"?from={refused.pk}"
+    page = visitor.get(shelf.get_absolute_url() + query).content.decode()
+    assert COLOUR in page
+    assert PHOTOS in page
+    save(visitor, shelf, mended(shelf), query)
+    for address in (shelf.get_absolute_url() + query, shelf.get_absolute_url()):
+        answer = visitor.get(address)
+        page = answer.content.decode()
+        assert "Your draft from" in page
+        assert COLOUR in page
+        assert PHOTOS not in page, "that was mended"
+        assert answer.context["form"]["p1"].value() == [], "the default does not answer it"
+        assert [(line.label, line.text) for line in answer.context["left_out"]] == [("Colour", "Teal")]
+    save(visitor, shelf, mended(shelf, p1="1"), query)
+    answer = visitor.get(shelf.get_absolute_url())
+    assert COLOUR not in answer.content.decode()
+    assert answer.context["form"]["p1"].value() == ["1"]
+    assert answer.context["left_out"] == []
+
+
+def test_second_visit_to_mend_still_names_what_the_app_does_not_ask_any_more(
+    visitor: Client, shelf: PinnedApp, refused: Run
+) -> None:
+    change_parameter(shelf, 0, id="9", name="Mood")
+    query = f"?from={refused.pk}"
+    save(visitor, shelf, mended(shelf, p0=""), query)
+    lines = visitor.get(shelf.get_absolute_url() + query).context["left_out"]
+    assert ("Brief", SENTENCE) in [(line.label, line.text) for line in lines]
+
+
+def test_choice_that_was_refused_is_not_answered_by_the_default_in_silence(
+    visitor: Client, shelf: PinnedApp, refused: Run
+) -> None:
+    address = f"{shelf.get_absolute_url()}?from={refused.pk}"
+    answer = visitor.post(address, mended(shelf))
+    assert answer.status_code == 422
+    assert COLOUR in answer.content.decode()
+    assert 'name="p1_gone" value="Teal "' in answer.content.decode(), "and it is asked once more"
+    assert not Run.objects.filter(retry_of=refused).exists()
+    assert visitor.post(address, mended(shelf, p1="1")).status_code == 302
+    assert Run.objects.get(retry_of=refused).inputs["Colour"] == "Red"
+
+
+@pytest.mark.parametrize("count", [3, 8, 20])
+def test_list_has_nothing_chosen_in_the_place_of_what_has_gone(
+    visitor: Client, shelf: PinnedApp, refused: Run, count: int
+) -> None:
+    change_parameter(shelf, 1, options=["Red", *(f"Colour {n}" for n in range(count))])
+    page = visitor.get(f"{shelf.get_absolute_url()}?from={refused.pk}").content.decode()
+    field = page.split('name="p1"', 1)[1].split('id="id_p2-label"')[0]
+    assert "checked" not in field
+    assert ('<option value="" selected disabled>' in field) == (count > 4)
+    assert field.count("selected") <= 1
+
+
+def test_default_that_is_none_of_the_options_is_picked_like_any_other(
+    visitor: Client, shelf: PinnedApp, refused: Run
+) -> None:
+    change_parameter(shelf, 1, options=["Blue", "Red"], default="As the light falls")
+    address = f"{shelf.get_absolute_url()}?from={refused.pk}"
+    assert visitor.post(address, mended(shelf)).status_code == 422
+    assert visitor.post(address, mended(shelf, p1="")).status_code == 302
+    assert "Colour" not in Run.objects.get(retry_of=refused).inputs
+
+
+def test_second_visit_ticks_no_output_where_all_that_were_chosen_have_gone(
+    visitor: Client, shelf: PinnedApp, member: Membership
+) -> None:
+    problem = {"param": "__outputs", "code": "unknown_output", "message": "gone"}
+    source = run_of(
+        member, shelf, status=Status.NEEDS_ATTENTION, outputs_wanted=["Side"], problems=[problem], inputs={"Brief": "A"}
+    )
+    query = f"?from={source.pk}"
+    save(visitor, shelf, filled(shelf, p0="A", outputs=[]), query)
+    answer = visitor.get(shelf.get_absolute_url() + query)
+    assert answer.context["form"]["outputs"].value() == []
+    assert "What was chosen is not made any more." in answer.content.decode()
+    save(visitor, shelf, filled(shelf, p0="A", outputs=["1"]), query)
+    assert "What was chosen is not made any more." not in visitor.get(shelf.get_absolute_url()).content.decode()
 
 
 # Back, edit, send again
