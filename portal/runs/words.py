@@ -8,7 +8,7 @@ import uuid
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
@@ -19,7 +19,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from portal.media.models import Media
-from portal.runs import costs, states
+from portal.runs import cancel_words, costs
+from portal.runs.cost_words import charged_text
 from portal.runs.models import Output, OutputStatus, Run
 from portal.runs.output_words import OutputScreen, landed_ratio, wanted_ratio
 from portal.runs.refinement_words import RefinementScreen, refinement_cost, refinement_headline
@@ -40,7 +41,6 @@ TONES = {
 }
 # As far as anybody knows nothing is being made of these.
 NOT_MADE_YET = frozenset({Status.WAITING, Status.SUBMITTING, Status.UNCONFIRMED, Status.NEEDS_ATTENTION})
-STOPS_WITHIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ class RunScreen:
         if self.error_code == "missing" and self.is_active:
             return _("Lamina does not know this run at the moment. We keep asking; give support its reference.")
         if self.cancel_asked_at and self.is_active:
-            return self._cancel_headline
+            return cancel_words.cancel_headline(self.run)
         match self.status:
             case Status.WAITING:
                 return self.held_up or self.waiting_because or _("Saved. It is sent in a moment.")
@@ -195,23 +195,6 @@ class RunScreen:
             case Status.FAILED:
                 return self.failure
         return _("This run was cancelled.")
-
-    @property
-    def _cancel_headline(self) -> str:
-        """Return what became of a cancel so far; that Lamina was asked only when it could be."""
-        if self.status == Status.UNCONFIRMED:
-            return _(
-                "Cancelled, but we do not know yet whether Lamina has it. It is stopped there as soon as it is found,"
-                " and it is not sent again."
-            )
-        if self.status not in REMOTE:
-            return _("Cancelled while it was being sent. If Lamina takes it, it is stopped there at once.")
-        match self.cancel_answer:
-            case "":
-                return _("We are asking Lamina to stop this run, and go on asking until it answers.")
-            case states.NOT_CANCELLABLE:
-                return _("Lamina cannot stop this run any more. What it makes comes here.")
-        return _("We asked Lamina to stop this run and wait for its answer.")
 
     @property
     def _completed_headline(self) -> str:
@@ -277,68 +260,22 @@ class RunScreen:
     @property
     def money(self) -> str:
         """Return what it cost, as far as anybody knows."""
-        match self.status:
-            case Status.NEEDS_ATTENTION:
-                return _("Nothing was charged.")
-            case Status.WAITING if self.held_up:
-                return _("Nothing was charged so far.")
-            case Status.FAILED if self.error_code == "unanswered":
-                return _("Nobody knows whether Lamina charged for it.")
-            case Status.FAILED if not self.lamina_run_id or self.error_code == "insufficient_credits":
-                return _("Nothing was charged.")
-            case Status.FAILED | Status.CANCELLED if self.lamina_run_id and self.made_count:
-                return _("Lamina may have charged for what was finished.")
-            case Status.FAILED:
-                return _("Nothing was finished. Lamina does not say whether it charged for the try.")
-            case Status.CANCELLED if not self.lamina_run_id:
-                return _("Nothing was charged.")
-            case Status.CANCELLED:
-                return _("Nothing was finished. Lamina does not say whether it charged for the try.")
-        return ""
+        return charged_text(self.run, made=self.made_count)
 
     @property
     def may_be_cancelled(self) -> bool:
         """Return whether it is not over, so that a cancel is or may become worth offering."""
-        return self.status in ACTIVE or self.status == Status.NEEDS_ATTENTION
+        return cancel_words.may_be_cancelled(self.run)
 
     @property
     def can_cancel(self) -> bool:
-        """Return whether a cancel still makes sense: once, and again when Lamina takes its time."""
-        if not self.may_be_cancelled or not self.cancel_asked_at:
-            return self.may_be_cancelled
-        return self.is_stopping_slowly and self.cancel_answer != states.NOT_CANCELLABLE
-
-    @property
-    def is_stopping_slowly(self) -> bool:
-        """Return whether Lamina was to stop it a while ago and it still goes on."""
-        asked_at = self.run.cancel_asked_at
-        return asked_at is not None and self.status in REMOTE and timezone.now() - asked_at > STOPS_WITHIN
+        """Return whether a cancel still makes sense."""
+        return cancel_words.can_cancel(self.run)
 
     @property
     def cancel_text(self) -> str:
         """Return what a cancel does, and to the credits."""
-        if self.cancel_asked_at:
-            return _("Lamina has not stopped it yet. We go on asking by ourselves; this asks at once.")
-        match self.status:
-            case Status.WAITING:
-                # The page may be older than the run's state.
-                return _(
-                    "As long as it has not been sent, cancelling costs nothing. If it has been by then, what is"
-                    " finished stays here and may have been charged."
-                )
-            case Status.NEEDS_ATTENTION:
-                return _("Nothing was sent and nothing was charged. What you filled in is kept.")
-            case Status.SUBMITTING:
-                return _(
-                    "It is on its way to Lamina. If Lamina takes it, it is stopped there at once; what is finished by"
-                    " then stays here and may have been charged."
-                )
-            case Status.UNCONFIRMED:
-                return _(
-                    "We do not know yet whether Lamina has it. It is stopped there as soon as it is found, and it is"
-                    " not sent again. What was finished by then may have been charged."
-                )
-        return _("Lamina stops as soon as it can. What is finished by then stays here and may have been charged.")
+        return cancel_words.cancel_text(self.run)
 
     @property
     def edit_url(self) -> str:
@@ -434,7 +371,7 @@ class RunScreen:
     def etag(self) -> str:
         """Return a word that changes whenever the polled part would look different."""
         late = "-late" if self.is_late else ""
-        asked = "-slow" if self.is_stopping_slowly else "-stop" if self.cancel_asked_at else ""
+        asked = "-slow" if cancel_words.is_stopping_slowly(self.run) else "-stop" if self.cancel_asked_at else ""
         return f"{self.run.pk.hex}-{self.version}-{self.status.replace('_', '')}{late}{asked}"
 
     @property
