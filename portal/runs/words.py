@@ -69,6 +69,7 @@ class RunScreen:
         self.usual = usual
         self.waiting_because = ""
         self.cost_text = ""
+        self.mended_as: Run | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.run, name)
@@ -194,6 +195,8 @@ class RunScreen:
                 return self._completed_headline
             case Status.FAILED:
                 return self.failure
+        if self.mended_as:
+            return _("Mended and sent as %s.") % self.mended_as.reference
         return _("This run was cancelled.")
 
     @property
@@ -294,6 +297,7 @@ class RunScreen:
             self.status in {Status.FAILED, Status.CANCELLED}
             and bool(self.edit_url)
             and self.error_code != "app_gone"
+            and not self.problems
             and not self.to_confirm
         )
 

@@ -25,7 +25,6 @@ from portal.runs.drafting import find_draft, with_draft
 from portal.runs.drafts import Draft
 from portal.runs.inputs_shown import left_out
 from portal.runs.models import Output, Run
-from portal.runs.states import Status
 from portal.runs.submit import submit
 from portal.runs.usual import usual_ranges, usual_text
 from portal.workspaces.access import CREATORS, MemberRequest, member_required
@@ -105,7 +104,7 @@ def create(request: MemberRequest, pin_id: int) -> HttpResponse:
         confirm=costs.to_confirm(pin.app),
         token=found.token if found else None,
     )
-    if source and source.status == Status.NEEDS_ATTENTION and not isinstance(found, Run):
+    if source and source.problems and not isinstance(found, Run):
         form.show_refusals(source.problems, of=source.inputs)
     return render(request, "runs/create.html", page_context(request, pin, form, begun=begun, source=source))
 

@@ -188,6 +188,8 @@ def progress_context(
     shown = screen(request, run, outputs, usual_ranges([run.app_id])[run.app_id])
     if outputs and run.status == Status.WAITING:
         shown.waiting_because = outputs[0].last_why or ""
+    if run.status == Status.CANCELLED and run.problems and run.finished_at:
+        shown.mended_as = find_mended(request, run)
     line = costs.line_from(outputs[0].cost) if outputs and outputs[0].cost else None
     if line is not None and (line.held or line.settled):
         shown.cost_text = line_text(line)
@@ -200,6 +202,15 @@ def progress_context(
         "awaits_balance": awaited_balance(request.workspace, since=None if shown.is_watched else run.finished_at),
     }
     return shown, context
+
+
+def find_mended(request: MemberRequest, run: Run) -> Run | None:
+    """Return the run that a refused one was mended and sent as, which ended it; None where a person let it be."""
+    before_its_end = request.workspace.runs.filter(retry_of=run, created_at__lte=run.finished_at)
+    mended = before_its_end.order_by("-created_at").first()
+    if mended:
+        mended.workspace = request.workspace
+    return mended
 
 
 def screen(request: MemberRequest, run: Run, outputs: Sequence[Output], usual: tuple[int, int] | None) -> RunScreen:

@@ -150,6 +150,37 @@ def test_refused_inputs_are_shown_at_their_fields_and_mending_ends_the_first_run
     assert Run.objects.get(retry_of=run).inputs["ratio_text"] == "1:1"
 
 
+def test_mended_run_leads_to_what_it_was_sent_as_and_is_not_sent_again_as_it_was(
+    visitor: Client, run: Run, poster: PinnedApp
+) -> None:
+    run.move(Status.SUBMITTING, told_by=Teller.WORKER)
+    problem = {"param": "ratio_text", "code": "invalid_option", "message": "not an option"}
+    run.move(Status.NEEDS_ATTENTION, told_by=Teller.WORKER, problems=[problem])
+    address = f"{poster.get_absolute_url()}?from={run.pk}"
+    visitor.post(address, form_post(poster, p0="A mug", p1="0"))
+    mended = Run.objects.get(retry_of=run)
+    page = visitor.get(run.get_absolute_url()).content.decode()
+    assert f'Mended and sent as <a href="{mended.get_absolute_url()}">{mended.reference}</a>.' in page
+    assert 'id="again"' not in page
+    visitor.post(run.get_absolute_url() + "again/", {"token": str(uuid.uuid4())})
+    assert Run.objects.count() == 2
+    assert "Choose one of the options that are listed." in visitor.get(address).content.decode(), "still refused"
+
+
+def test_refused_run_that_was_let_be_and_mended_later_was_cancelled_all_the_same(
+    visitor: Client, run: Run, poster: PinnedApp
+) -> None:
+    run.move(Status.SUBMITTING, told_by=Teller.WORKER)
+    problem = {"param": "ratio_text", "code": "invalid_option", "message": "not an option"}
+    run.move(Status.NEEDS_ATTENTION, told_by=Teller.WORKER, problems=[problem])
+    visitor.post(run.get_absolute_url() + "cancel/")
+    visitor.post(f"{poster.get_absolute_url()}?from={run.pk}", form_post(poster, p0="A mug", p1="0"))
+    page = visitor.get(run.get_absolute_url()).content.decode()
+    assert "This run was cancelled." in page
+    assert "Mended and sent as" not in page
+    assert Run.objects.get(retry_of=run).reference in page
+
+
 def test_run_page_is_there_at_once_and_says_what_goes_on(visitor: Client, run: Run) -> None:
     page = visitor.get(run.get_absolute_url()).content.decode()
     assert run.reference in page
