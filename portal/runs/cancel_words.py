@@ -71,3 +71,15 @@ def cancel_text(run: Run) -> str:
                 " not sent again. What was finished by then may have been charged."
             )
     return _("Lamina stops as soon as it can. What is finished by then stays here and may have been charged.")
+
+
+def late_text(run: Run) -> str:
+    """Return that a cancel was asked for and came too late; empty where none did."""
+    if not run.cancel_asked_at or not run.lamina_run_id:
+        return ""
+    match run.status:
+        case Status.COMPLETED:
+            return _("A cancel was asked for; it was finished before Lamina could stop it.")
+        case Status.FAILED:
+            return _("A cancel was asked for; it failed before Lamina could stop it.")
+    return ""

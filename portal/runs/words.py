@@ -276,6 +276,11 @@ class RunScreen:
         return cancel_words.can_cancel(self.run)
 
     @property
+    def late_cancel(self) -> str:
+        """Return that a cancel came too late; empty where none did."""
+        return cancel_words.late_text(self.run)
+
+    @property
     def cancel_text(self) -> str:
         """Return what a cancel does, and to the credits."""
         return cancel_words.cancel_text(self.run)

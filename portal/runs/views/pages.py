@@ -3,8 +3,9 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
+from django.contrib import messages
 from django.core.paginator import Page, Paginator
 from django.db import transaction
 from django.db.models import F, FilteredRelation, OuterRef, Prefetch, Q, QuerySet, Subquery
@@ -91,13 +92,12 @@ def detail_page(request: MemberRequest, run_id: uuid.UUID, *, status: int = 200,
     """Return a run's page; with `more` for its template, such as what is wrong with a change asked for."""
     run, context = progress_context(request, run_id)
     note_watched(run)
-    moves = list(run.history.all())
     followers = list(request.workspace.runs.filter(retry_of=run.run).only("pk", "reference", "workspace"))
     for follower in followers:
         follower.workspace = request.workspace
     context |= {
         "inputs": inputs_shown(run.run),
-        "history": [history_line(move) for move in moves],
+        "history": history_of(run.run),
         "refinements": [RefinementScreen(each) for each in run.run.refinements.select_related("asked_by")]
         if run.refinement_id
         else [],
@@ -106,7 +106,17 @@ def detail_page(request: MemberRequest, run_id: uuid.UUID, *, status: int = 200,
     return uncached(render(request, "runs/detail.html", context | more, status=status), None)
 
 
-def history_line(move: Move) -> dict[str, object]:
+def history_of(run: Run) -> list[dict[str, Any]]:
+    """Return the lines of a run's history: its moves and notes, and the cancel, which moves nothing by itself."""
+    lines = [history_line(move) for move in run.history.all()]
+    if run.cancel_asked_at:
+        asked_at = run.cancel_asked_at
+        place = sum(line["at"] <= asked_at for line in lines)
+        lines.insert(place, {"at": asked_at, "text": _("Cancel asked for"), "why": ""})
+    return lines
+
+
+def history_line(move: Move) -> dict[str, Any]:
     """Return a line of the history; a note has its text alone, and what staff wrote is for staff."""
     is_note = move.leaving == move.to
     why = _("decided by support") if move.told_by == Teller.STAFF else move.why
@@ -153,12 +163,15 @@ def progress(request: MemberRequest, run_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @member_required(*CREATORS)
 def cancel(request: MemberRequest, run_id: uuid.UUID) -> HttpResponse:
-    """Ask for a run's end; Lamina is told by a worker."""
+    """Ask for a run's end, of which Lamina is told by a worker; of one that has ended, say that nothing was left."""
     run = get_object_or_404(request.workspace.runs, pk=run_id)
     run.workspace = request.workspace
     if run.is_active or run.status == Status.NEEDS_ATTENTION:
         submit.cancel(run)
         transaction.on_commit(partial(nudge, tasks.cancel_run, str(run.pk)))
+        run.refresh_from_db(fields=["status", "cancel_asked_at"])
+    if run.is_final and not run.cancel_asked_at:
+        messages.info(request, _("There was nothing left to cancel: it had ended by then."))
     return redirect(run)
 
 

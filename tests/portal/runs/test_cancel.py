@@ -209,6 +209,51 @@ def test_run_that_needs_attention_can_be_let_be(visitor: Client, run: Run) -> No
     assert "Nothing was charged." in page_of(visitor, run)
 
 
+@pytest.mark.parametrize(("end", "words"), [("completed", "it was finished"), ("failed", "it failed")])
+def test_cancel_that_came_too_late_is_said_and_stands_in_the_history(
+    visitor: Client, at_lamina: Run, end: str, words: str
+) -> None:
+    press(visitor, at_lamina)
+    at_lamina.move(end, told_by=Teller.SWEEP)
+    page = page_of(visitor, at_lamina)
+    assert f"A cancel was asked for; {words} before Lamina could stop it." in page
+    history = page.split('class="history"')[1].split("</ol>")[0]
+    accepted, asked, ended = (
+        history.index(line) for line in ("Accepted", "Cancel asked for", at_lamina.get_status_display())
+    )
+    assert accepted < asked < ended
+
+
+def test_cancel_in_time_is_no_late_one(visitor: Client, at_lamina: Run) -> None:
+    press(visitor, at_lamina)
+    at_lamina.move(Status.CANCELLED, told_by=Teller.WORKER)
+    page = page_of(visitor, at_lamina)
+    assert "before Lamina could stop it" not in page
+    assert "Cancel asked for" in page
+
+
+@pytest.mark.parametrize("is_seen", [True, False], ids=["before it", "at that moment"])
+def test_press_after_the_end_says_that_nothing_was_left_to_cancel(
+    visitor: Client, at_lamina: Run, monkeypatch: pytest.MonkeyPatch, is_seen: bool
+) -> None:
+    if is_seen:
+        at_lamina.move(Status.COMPLETED, told_by=Teller.SWEEP)
+    else:
+        ask = submit.cancel
+        monkeypatch.setattr(
+            submit, "cancel", lambda run: (at_lamina.move(Status.COMPLETED, told_by=Teller.SWEEP), ask(run))
+        )
+    press(visitor, at_lamina)
+    page = page_of(visitor, at_lamina)
+    assert "There was nothing left to cancel" in page
+    assert "There was nothing left to cancel" not in page_of(visitor, at_lamina), "once"
+
+
+def test_press_that_ends_a_run_says_nothing_of_the_kind(visitor: Client, run: Run) -> None:
+    press(visitor, run)
+    assert "nothing left to cancel" not in page_of(visitor, run)
+
+
 def test_cancel_of_a_run_that_is_over_changes_nothing(visitor: Client, at_lamina: Run, lamina: Sandbox) -> None:
     stale = Run.objects.get(pk=at_lamina.pk)
     at_lamina.move(Status.COMPLETED, told_by=Teller.SWEEP)
