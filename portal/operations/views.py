@@ -33,6 +33,7 @@ from portal.operations.screens import (
 from portal.operations.timeline import timeline
 from portal.operations.waiting import being_sent
 from portal.runs.callbacks import address_is_refused
+from portal.runs.inputs_shown import refusals
 from portal.runs.models import Run
 from portal.runs.states import Status
 from portal.workspaces.budgets import near_or_over
@@ -142,6 +143,7 @@ def run_timeline(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
         "run": run,
         "sent_again": again_text(list(again)),
         "moments": timeline(run),
+        "refusals": refusals(run),
         "followers": run.followers.only("pk", "reference"),
     }
     return render(request, "operations/run.html", context)

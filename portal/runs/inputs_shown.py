@@ -1,12 +1,14 @@
 """What a run was made from, in words and pictures."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
 
-from lamina_integration import Parameter, inputs
-from portal.catalogue.fields import label_of, shown
-from portal.catalogue.forms import RunForm
+from lamina_integration import InputProblem, Parameter, inputs
+from portal.catalogue.fields import field_for, label_of, shown
+from portal.catalogue.forms import OUTPUTS, RunForm, message_for
+from portal.catalogue.models import SchemaVersion
 from portal.catalogue.schemas import schema_of
 from portal.media.library import find_media
 from portal.media.models import Media
@@ -25,6 +27,17 @@ class InputShown:
     is_default: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One thing that was refused: what it is called, what was given for it, and why it is not taken."""
+
+    label: str
+    given: str
+    message: str
+    param: str
+    code: str
+
+
 def inputs_shown(run: Run) -> list[InputShown]:
     """Return a run's inputs in the app's order; one query for all of its files."""
     app = schema_of(run.schema)
@@ -34,6 +47,30 @@ def inputs_shown(run: Run) -> list[InputShown]:
         _shown(parameter, run.inputs.get(inputs.address(app.parameters, parameter)), files)
         for parameter in app.parameters
     ]
+
+
+def refusals(run: Run) -> list[Refusal]:
+    """Return what was refused of a run, as the newest schema calls it, else as it was called; one query."""
+    if not run.problems:
+        return []
+    versions = SchemaVersion.objects.filter(pk__in={run.app.schema_id, run.schema_id}).defer("detail")
+    newest_first = sorted(versions, key=lambda version: version.pk != run.app.schema_id)
+    asked = [schema_of(version).parameters for version in newest_first]
+    return [_refusal(run, InputProblem(each["param"], each["code"], each["message"]), asked) for each in run.problems]
+
+
+def _refusal(run: Run, problem: InputProblem, asked: Iterable[Sequence[Parameter]]) -> Refusal:
+    if problem.param == OUTPUTS:
+        label, given = _("What to make"), ", ".join(run.outputs_wanted)
+        return Refusal(label, given, _("It is not made any more."), problem.param, problem.code)
+    parameter = next(filter(None, (inputs.find(each, problem.param) for each in asked)), None)
+    if parameter is None:
+        return Refusal(problem.param, "", problem.message, problem.param, problem.code)
+    names = {parameter.key, parameter.name, parameter.id}
+    value = next((value for name, value in run.inputs.items() if name in names), None)
+    given = "" if value is None or parameter.type == "url" else _shown(parameter, value, {}).text
+    message = message_for(problem, field_for(parameter))
+    return Refusal(label_of(parameter), given, message, problem.param, problem.code)
 
 
 def left_out(begun: Run | Draft, form: RunForm) -> list[InputShown]:

@@ -21,6 +21,7 @@ from django.utils.translation import ngettext
 from portal.media.models import Media
 from portal.runs import cancel_words, costs
 from portal.runs.cost_words import charged_text
+from portal.runs.inputs_shown import Refusal
 from portal.runs.models import Output, OutputStatus, Run
 from portal.runs.output_words import OutputScreen, landed_ratio, wanted_ratio
 from portal.runs.refinement_words import RefinementScreen, refinement_cost, refinement_headline
@@ -70,6 +71,7 @@ class RunScreen:
         self.waiting_because = ""
         self.cost_text = ""
         self.mended_as: Run | None = None
+        self.refusals: Sequence[Refusal] = ()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.run, name)

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.runs import costs, submit, tasks, watched
-from portal.runs.inputs_shown import inputs_shown
+from portal.runs.inputs_shown import inputs_shown, refusals
 from portal.runs.models import Move, Output, Run
 from portal.runs.refinement_words import RefinementScreen
 from portal.runs.states import ACTIVE, Status, Teller
@@ -203,6 +203,8 @@ def progress_context(
         shown.waiting_because = outputs[0].last_why or ""
     if run.status == Status.CANCELLED and run.problems and run.finished_at:
         shown.mended_as = find_mended(request, run)
+    if run.status == Status.NEEDS_ATTENTION:
+        shown.refusals = refusals(run)
     line = costs.line_from(outputs[0].cost) if outputs and outputs[0].cost else None
     if line is not None and (line.held or line.settled):
         shown.cost_text = line_text(line)

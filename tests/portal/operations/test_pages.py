@@ -363,6 +363,17 @@ def test_timeline_shows_remote_words_as_text(desk: Client, held: Run) -> None:
     assert "<img src=x" not in desk.get(f"/staff/runs/{held.pk}/").content.decode()
 
 
+def test_refused_inputs_are_named_to_staff_by_label_and_code(desk: Client, run: Run) -> None:
+    problem = {"param": "ratio_text", "code": "invalid_option", "message": "not an option"}
+    Run.objects.filter(pk=run.pk).update(status=Status.NEEDS_ATTENTION, problems=[problem])
+    page = desk.get(f"/staff/runs/{run.pk}/").content.decode()
+    assert f"<strong>{run.schema.detail['parameters'][1]['name']}</strong>" in page
+    assert "Choose one of the options that are listed." in page
+    assert "ratio_text · invalid_option" in page
+    Run.objects.filter(pk=run.pk).update(problems=[])
+    assert "Refused inputs" not in desk.get(f"/staff/runs/{run.pk}/").content.decode()
+
+
 def test_timeline_of_no_run_is_404(desk: Client) -> None:
     assert desk.get("/staff/runs/00000000-0000-4000-8000-000000000000/").status_code == 404
 

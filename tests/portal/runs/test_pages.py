@@ -181,6 +181,27 @@ def test_refused_run_that_was_let_be_and_mended_later_was_cancelled_all_the_same
     assert Run.objects.get(retry_of=run).reference in page
 
 
+def test_run_that_needs_attention_names_what_was_refused_by_its_label(visitor: Client, run: Run) -> None:
+    problems = [
+        {"param": "ratio_text", "code": "invalid_option", "message": "not an option"},
+        {"param": "__outputs", "code": "unknown_output", "message": "gone"},
+        {"param": "<old>", "code": "unknown_parameter", "message": "No parameter is called <old>."},
+    ]
+    Run.objects.filter(pk=run.pk).update(
+        status=Status.NEEDS_ATTENTION,
+        problems=problems,
+        inputs={"brief_text": "A mug", "ratio_text": "5:4"},
+        outputs_wanted=["Side"],
+    )
+    page = visitor.get(run.get_absolute_url()).content.decode()
+    ratio = run.schema.detail["parameters"][1]["name"]
+    listed = page.split('class="refusals"')[1].split("</ul>")[0]
+    assert f"<strong>{ratio}</strong> (“5:4”): Choose one of the options that are listed." in listed
+    assert "<strong>What to make</strong> (“Side”): It is not made any more." in listed
+    assert "No parameter is called &lt;old&gt;." in listed
+    assert "ratio_text" not in listed
+
+
 def test_run_page_is_there_at_once_and_says_what_goes_on(visitor: Client, run: Run) -> None:
     page = visitor.get(run.get_absolute_url()).content.decode()
     assert run.reference in page
