@@ -98,9 +98,8 @@ class RunForm(forms.Form):
         if confirm is not None:
             label = ngettext("Yes, spend up to %(n)d credit", "Yes, spend up to %(n)d credits", confirm)
             self.fields["confirmed"] = forms.CharField(required=False, label=label % {"n": confirm})
-        self.initial["outputs"] = [
-            str(n) for n, label in enumerate(self._output_labels) if not earlier_outputs or label in earlier_outputs
-        ]
+        wanted = {label.casefold() for label in earlier_outputs or self._output_labels}
+        self.initial["outputs"] = [str(n) for n, label in enumerate(self._output_labels) if label.casefold() in wanted]
         for name, (field, value) in self._given(earlier_inputs or {}).items():
             self.initial[name] = field.from_input(value)
             self._gone[name] = field.unanswered(value)

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from lamina_integration import InputProblem, Parameter, inputs
 from portal.catalogue.fields import field_for, label_of, shown
-from portal.catalogue.forms import OUTPUTS, RunForm, message_for
+from portal.catalogue.forms import OUTPUTS, RunForm, message_for, output_labels
 from portal.catalogue.models import SchemaVersion
 from portal.catalogue.schemas import schema_of
 from portal.media.library import find_media
@@ -74,18 +74,28 @@ def _refusal(run: Run, problem: InputProblem, asked: Iterable[Sequence[Parameter
 
 
 def left_out(begun: Run | Draft, form: RunForm) -> list[InputShown]:
-    """Return what was given for what this version of the app does not take any more."""
+    """Return what was given for what this version of the app does not take any more, and what it does not make."""
+    offered = {label.casefold() for label in output_labels(form.app)}
+    gone = [label for label in begun.outputs_wanted if label.casefold() not in offered]
+    lines = [InputShown(label=_("What to make"), text=", ".join(map(shown, gone)))] if gone else []
     lost = list(form.lost(begun.inputs))
     if not lost:
-        return []
+        return lines
     before = schema_of(begun.schema).parameters
-    lines = []
     for name, asked, values in lost:
         was = inputs.find(before, name)
         parameter = asked.parameter if asked else was
         text = ", ".join(shown(value) for value in values) if was and was.type != "url" else _("a file or link")
         lines.append(InputShown(label=label_of(parameter) if parameter else name, text=text))
     return lines
+
+
+def new_outputs(begun: Run | Draft, form: RunForm) -> list[str]:
+    """Return what this version of the app makes besides what it made when a form was filled in."""
+    if begun.schema_id == form.schema_version.pk:
+        return []
+    before = {label.casefold() for label in output_labels(schema_of(begun.schema))}
+    return [shown(label) for label in output_labels(form.app) if label.casefold() not in before]
 
 
 def _shown(parameter: Parameter, value: object, files: dict[str, Media]) -> InputShown:

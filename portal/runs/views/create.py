@@ -23,7 +23,7 @@ from portal.media.models import Kind, Media
 from portal.runs import costs, tasks
 from portal.runs.drafting import find_draft, with_draft
 from portal.runs.drafts import Draft
-from portal.runs.inputs_shown import left_out
+from portal.runs.inputs_shown import left_out, new_outputs
 from portal.runs.models import Output, Run
 from portal.runs.submit import submit
 from portal.runs.usual import usual_ranges, usual_text
@@ -175,6 +175,7 @@ def page_context(
         "sent_run": sent,
         "draft": draft,
         "draft_time": moment(draft.updated_at) if draft else "",
+        "new_outputs": list(dict.fromkeys(label for each in earlier for label in new_outputs(each, form))),
         "left_out": [line for n, line in enumerate(lines) if line not in lines[:n]],
     } | cost_context(request, pin)
 

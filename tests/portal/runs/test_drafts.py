@@ -363,6 +363,31 @@ def test_second_visit_ticks_no_output_where_all_that_were_chosen_have_gone(
     assert "What was chosen is not made any more." not in visitor.get(shelf.get_absolute_url()).content.decode()
 
 
+def test_outputs_that_are_gone_and_new_ones_are_named_at_every_visit(
+    visitor: Client, shelf: PinnedApp, member: Membership
+) -> None:
+    source = run_of(member, shelf, inputs={"Brief": "A"}, outputs_wanted=["Front", "Back"])
+    outputs = [{"index": n, "label": label, "type": "image"} for n, label in enumerate(["front", "<Side>"])]
+    remember(shelf.app, {**shelf.app.schema.detail, "outputs": outputs})
+    query = f"?from={source.pk}"
+    for _visit in range(2):
+        answer = visitor.get(shelf.get_absolute_url() + query)
+        assert [(line.label, line.text) for line in answer.context["left_out"]] == [("What to make", "Back")]
+        assert "New: &lt;Side&gt;." in answer.content.decode()
+        assert answer.context["form"]["outputs"].value() == ["0"]
+        save(visitor, shelf, filled(shelf, p0="A", outputs=["0"]), query)
+
+
+def test_draft_that_was_begun_with_other_outputs_names_them(visitor: Client, shelf: PinnedApp) -> None:
+    save(visitor, shelf, filled(shelf, p0="A"))
+    assert visitor.get(shelf.get_absolute_url()).context["new_outputs"] == []
+    outputs = [{"index": n, "label": label, "type": "image"} for n, label in enumerate(["Front", "Side"])]
+    remember(shelf.app, {**shelf.app.schema.detail, "outputs": outputs})
+    answer = visitor.get(shelf.get_absolute_url())
+    assert [(line.label, line.text) for line in answer.context["left_out"]] == [("What to make", "Back")]
+    assert answer.context["new_outputs"] == ["Side"]
+
+
 # Back, edit, send again
 
 
