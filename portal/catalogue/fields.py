@@ -16,7 +16,7 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
-from lamina_integration import Parameter
+from lamina_integration import InputProblem, Parameter
 from portal.media.models import Media
 from portal.media.words import rules_text
 
@@ -371,3 +371,17 @@ FIELDS: dict[str, type[ParameterField]] = {"text": TextField, "options": Options
 def field_for(parameter: Parameter) -> ParameterField:
     """Return a field for a parameter; a type we do not know gets a text field with a note."""
     return FIELDS.get(parameter.type, UnknownField)(parameter)
+
+
+def message_for(problem: InputProblem, field: ParameterField) -> str:
+    """Return a sentence for people; what Lamina said itself where we have no better one."""
+    match problem.code:
+        case "missing_no_default":
+            return str(field.missing_message)
+        case "invalid_option":
+            return _("Choose one of the options that are listed.")
+        case "invalid_media":
+            return _("A link starts with https:// or http:// and has no spaces.")
+        case "invalid_type":
+            return _("This takes text.")
+    return problem.message

@@ -26,6 +26,7 @@ from portal.catalogue.fields import (
     ParameterBoundField,
     ParameterField,
     field_for,
+    message_for,
     shown,
     texts_of,
 )
@@ -388,17 +389,3 @@ def with_links(value: Any, link_for: Any) -> Any:
     if isinstance(value, list):
         return [with_links(item, link_for) for item in value]
     return link_for(value) if isinstance(value, str) and value.startswith("media:") else value
-
-
-def message_for(problem: inputs.InputProblem, field: ParameterField) -> str:
-    """Return a sentence for people; what Lamina said itself where we have no better one."""
-    match problem.code:
-        case "missing_no_default":
-            return str(field.missing_message)
-        case "invalid_option":
-            return _("Choose one of the options that are listed.")
-        case "invalid_media":
-            return _("A link starts with https:// or http:// and has no spaces.")
-        case "invalid_type":
-            return _("This takes text.")
-    return problem.message

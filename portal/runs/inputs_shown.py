@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from django.utils.translation import gettext as _
 
 from lamina_integration import InputProblem, Parameter, inputs
-from portal.catalogue.fields import field_for, label_of, shown
-from portal.catalogue.forms import OUTPUTS, RunForm, message_for, output_labels
+from portal.catalogue.fields import field_for, label_of, message_for, shown
+from portal.catalogue.forms import OUTPUTS, RunForm, output_labels
 from portal.catalogue.models import SchemaVersion
 from portal.catalogue.schemas import schema_of
 from portal.media.library import find_media
