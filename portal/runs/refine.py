@@ -101,7 +101,7 @@ def ask(*, member: Membership, run: Run, words: str, token: uuid.UUID) -> Refine
 
 def _line_of(refinement: Refinement) -> uuid.UUID:
     """Return the key of its line in the budget's ledger."""
-    return uuid.uuid5(refinement.run_id, str(refinement.token))
+    return refinement.line_id
 
 
 def _check_can_be_refined(run: Run) -> None:

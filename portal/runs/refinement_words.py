@@ -8,7 +8,8 @@ from django.utils.translation import ngettext
 from portal.catalogue.models import App
 from portal.runs.costs import price_of
 from portal.runs.refinements import Refinement, RefinementState
-from portal.workspaces.words import price_text
+from portal.workspaces.models import LedgerLine
+from portal.workspaces.words import line_text, price_text
 
 TONES = {
     RefinementState.WAITING: "wait",
@@ -32,8 +33,9 @@ def refinement_headline(refinement: Refinement) -> str:
 class RefinementScreen:
     """A refinement as a run's page shows it."""
 
-    def __init__(self, refinement: Refinement) -> None:
+    def __init__(self, refinement: Refinement, line: LedgerLine | None) -> None:
         self.refinement = refinement
+        self.cost_text = line_text(line) if line and (line.held or line.settled) else ""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.refinement, name)

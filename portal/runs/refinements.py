@@ -64,6 +64,11 @@ class Refinement(models.Model):
         return self.words[:60]
 
     @property
+    def line_id(self) -> uuid.UUID:
+        """Return the key of its line in the budget's ledger."""
+        return uuid.uuid5(self.run_id, str(self.token))
+
+    @property
     def is_open(self) -> bool:
         """Return whether it is not known yet what came of it."""
         return self.state in OPEN_REFINEMENTS

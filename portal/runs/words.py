@@ -27,6 +27,7 @@ from portal.runs.output_words import OutputScreen, landed_ratio, wanted_ratio
 from portal.runs.refinement_words import RefinementScreen, refinement_cost, refinement_headline
 from portal.runs.states import ACTIVE, FINAL, REMOTE, Status
 from portal.runs.usual import usual_text
+from portal.workspaces.models import LedgerLine
 from portal.workspaces.words import price_text
 
 TONES = {
@@ -70,6 +71,7 @@ class RunScreen:
         self.usual = usual
         self.waiting_because = ""
         self.cost_text = ""
+        self.change_line: LedgerLine | None = None
         self.mended_as: Run | None = None
         self.refusals: Sequence[Refusal] = ()
 
@@ -327,7 +329,7 @@ class RunScreen:
     @property
     def latest_change(self) -> RefinementScreen | None:
         """Return the change asked for last."""
-        return RefinementScreen(self.refinement) if self.refinement_id and self.refinement else None
+        return RefinementScreen(self.refinement, self.change_line) if self.refinement_id and self.refinement else None
 
     @property
     def new_token(self) -> uuid.UUID:

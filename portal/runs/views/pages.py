@@ -25,7 +25,7 @@ from portal.runs.words import RunScreen
 from portal.workspaces.access import CREATORS, MemberRequest, member_required
 from portal.workspaces.budgets import note_spending, spending_of
 from portal.workspaces.credits import awaited_balance
-from portal.workspaces.models import Membership
+from portal.workspaces.models import LedgerLine, LineKind, Membership
 from portal.workspaces.tasks import nudge
 from portal.workspaces.words import line_text
 
@@ -98,12 +98,17 @@ def detail_page(request: MemberRequest, run_id: uuid.UUID, *, status: int = 200,
     context |= {
         "inputs": inputs_shown(run.run),
         "history": history_of(run.run),
-        "refinements": [RefinementScreen(each) for each in run.run.refinements.select_related("asked_by")]
-        if run.refinement_id
-        else [],
+        "refinements": changes_of(run.run) if run.refinement_id else [],
         "followers": followers,
     }
     return uncached(render(request, "runs/detail.html", context | more, status=status), None)
+
+
+def changes_of(run: Run) -> list[RefinementScreen]:
+    """Return the changes that were asked for, each with what it cost."""
+    refinements = list(run.refinements.select_related("asked_by"))
+    lines = LedgerLine.objects.in_bulk([each.line_id for each in refinements])
+    return [RefinementScreen(each, lines.get(each.line_id)) for each in refinements]
 
 
 def history_of(run: Run) -> list[dict[str, Any]]:
@@ -188,6 +193,9 @@ def progress_context(
     rows = rows.annotate(
         cost=costs.line_of(OuterRef("run_id")), last_why=Subquery(last_move.values("why")[:1]), **(also or {})
     )
+    changes = LedgerLine.objects.filter(run_id=OuterRef(OuterRef("run_id")), kind=LineKind.REFINEMENT)
+    latest_change = Subquery(changes.order_by("-created_at").values("pk")[:1])
+    rows = rows.annotate(change_cost=costs.line_of(latest_change))
     outputs = list(rows.select_related("media", *(f"run__{name}" for name in SHOWN_WITH_A_RUN)))
     if outputs:
         run = outputs[0].run
@@ -205,6 +213,8 @@ def progress_context(
         shown.mended_as = find_mended(request, run)
     if run.status == Status.NEEDS_ATTENTION:
         shown.refusals = refusals(run)
+    if outputs and outputs[0].change_cost:
+        shown.change_line = costs.line_from(outputs[0].change_cost)
     line = costs.line_from(outputs[0].cost) if outputs and outputs[0].cost else None
     if line is not None and (line.held or line.settled):
         shown.cost_text = line_text(line)

@@ -344,6 +344,35 @@ def test_budget_holds_a_change_and_settles_it(ask: Ask, done: Run) -> None:
     assert line(done).settled > 0
 
 
+def test_page_says_what_each_change_cost(ask: Ask, done: Run, visitor: Client, lamina: Sandbox) -> None:
+    for words, cost in (("Warmer", 7), ("Cooler", 5)):
+        refine.send(ask(words).pk)
+        copy_all(done)
+        LedgerLine.objects.filter(pk=Refinement.objects.last().line_id).update(settled=cost)
+    page = visitor.get(done.get_absolute_url()).content.decode()
+    latest, changes = page.split('id="changes"')[0], page.split('class="changes"')[1].split("</ol>")[0]
+    assert "About 5 credits, as estimated." in latest
+    assert "About 7 credits" not in latest
+    warmer, cooler = changes.split("Cooler")
+    assert "About 7 credits, as estimated." in warmer
+    assert "About 5 credits, as estimated." in cooler
+    lamina.set(out_of_credits=True)
+    refine.send(ask("Darker").pk)
+    page = visitor.get(done.get_absolute_url()).content.decode()
+    assert "credits, as estimated" not in page.split("Change asked for:")[1].split('id="changes"')[0].split("Refine")[0]
+
+
+def test_open_page_hears_what_a_change_holds_and_then_costs(ask: Ask, done: Run, visitor: Client) -> None:
+    refinement = ask()
+    address = done.get_absolute_url() + "progress/"
+    part = visitor.get(address)
+    assert "held for it" in part.content.decode()
+    refine.send(refinement.pk)
+    told = visitor.get(address, headers={"If-None-Match": part["ETag"]}).content.decode()
+    assert "held for it" not in told
+    assert told.count("as estimated") == 2, "the run's and the change's"
+
+
 def test_change_that_lamina_refused_counts_nothing(ask: Ask, done: Run, lamina: Sandbox) -> None:
     lamina.set(out_of_credits=True)
     refine.send(ask().pk)
