@@ -7,7 +7,6 @@ and asks for nothing: a polled page pays for every query many times.
 import uuid
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any
@@ -25,7 +24,8 @@ from portal.runs.inputs_shown import Refusal
 from portal.runs.models import Output, OutputStatus, Run
 from portal.runs.output_words import OutputScreen, landed_ratio, wanted_ratio
 from portal.runs.refinement_words import RefinementScreen, refinement_cost, refinement_headline
-from portal.runs.states import ACTIVE, FINAL, REMOTE, Status
+from portal.runs.states import ACTIVE, REMOTE, Status
+from portal.runs.step_words import Step, steps_of
 from portal.runs.usual import usual_text
 from portal.workspaces.models import LedgerLine
 from portal.workspaces.words import price_text
@@ -43,17 +43,6 @@ TONES = {
 }
 # As far as anybody knows nothing is being made of these.
 NOT_MADE_YET = frozenset({Status.WAITING, Status.SUBMITTING, Status.UNCONFIRMED, Status.NEEDS_ATTENTION})
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One of the four steps of a run's line."""
-
-    key: str
-    label: str
-    at: datetime | None
-    detail: str
-    state: str
 
 
 class RunScreen:
@@ -339,46 +328,14 @@ class RunScreen:
     @property
     def steps(self) -> list[Step]:
         """Return the line of four steps."""
-        kept_at = self.kept_at if self.status == Status.COMPLETED and not self.is_copying else None
-        times = in_order([self.sent_at, self.accepted_at, self.started_at, kept_at])
-        reached = self._reached
-        not_sent = {Status.WAITING: _("Not sent yet"), Status.SUBMITTING: _("Sending")}
-        labels = [not_sent.get(Status(self.status), _("Sent")), _("Accepted"), _("Running"), _("Kept")]
-        is_unknown = self.status == Status.UNCONFIRMED
-        details = ["", _("not known yet") if is_unknown else "", self.usual_text, _("copied to your gallery")]
-        over = self.status in FINAL or self.status == Status.NEEDS_ATTENTION
-        steps = []
-        for n, key in enumerate(("sent", "accepted", "running", "kept")):
-            if n < reached:
-                state = "done"
-            elif n == reached:
-                state = "stopped" if over and self.status != Status.COMPLETED else "now"
-            else:
-                state = "next"
-            detail = "" if over and state == "next" else details[n]
-            steps.append(Step(key=key, label=labels[n], at=times[n], detail=detail, state=state))
-        return steps
+        kept_at, copying = self.kept_at, self.is_copying
+        return steps_of(self.run, kept_at=kept_at, is_copying=copying, usual_text=self.usual_text)
 
     @property
     def kept_at(self) -> datetime | None:
         """Return when the last output became ours."""
         firsts = (o for o in (*self.outputs, *self.earlier) if o.version == 1)
         return max((o.media.created_at for o in firsts if o.media), default=self.run.finished_at)
-
-    @property
-    def _reached(self) -> int:
-        """Return how many steps are behind it."""
-        match self.status:
-            case Status.COMPLETED:
-                return 3 if self.is_copying else 4
-            case Status.RUNNING:
-                return 2
-            case Status.QUEUED | Status.UNCONFIRMED:
-                return 1
-            case Status.FAILED | Status.CANCELLED:
-                # Not beyond "running": an app that fails does so while it runs, and never gets to "kept".
-                return sum(bool(at) for at in (self.sent_at, self.accepted_at))
-        return 0
 
     @property
     def etag(self) -> str:
@@ -392,22 +349,6 @@ class RunScreen:
         """Return the pace of the page's poll: quick for as long as a run usually takes, slower after that."""
         age = (timezone.now() - self.created_at).total_seconds()
         return 2 if age < 1800 else 3 if age < 3600 else 5 if age < 7200 else 10
-
-
-def in_order(times: Sequence[datetime | None]) -> list[datetime | None]:
-    """Return the times of steps that follow each other, none later than the next.
-
-    We may hear of a step after Lamina has begun the next one, as when its answer was lost: by then the
-    earlier step had certainly been taken.
-    """
-    ordered: list[datetime | None] = []
-    following: datetime | None = None
-    for at in reversed(times):
-        if at and following:
-            at = min(at, following)
-        following = at or following
-        ordered.insert(0, at)
-    return ordered
 
 
 def said_once(outputs: Sequence[OutputScreen], *, already: str) -> list[str]:
