@@ -24,13 +24,15 @@ class Step:
 def steps_of(run: Run, *, kept_at: datetime | None, is_copying: bool, usual_text: str) -> list[Step]:
     """Return the line of four steps."""
     kept_at = kept_at if run.status == Status.COMPLETED and not is_copying else None
-    times = in_order([run.sent_at, run.accepted_at, run.started_at, kept_at])
+    over = run.status in FINAL or run.status == Status.NEEDS_ATTENTION
     reached = _reached(run, is_copying=is_copying)
+    is_kept_back = over and reached == 0
+    times = in_order([None if is_kept_back else run.sent_at, run.accepted_at, run.started_at, kept_at])
     not_sent = {Status.WAITING: _("Not sent yet"), Status.SUBMITTING: _("Sending")}
-    labels = [not_sent.get(Status(run.status), _("Sent")), _("Accepted"), _("Running"), _("Kept")]
+    sent = _("Not sent") if is_kept_back else not_sent.get(Status(run.status), _("Sent"))
+    labels = [sent, _("Accepted"), _("Running"), _("Kept")]
     is_unknown = run.status == Status.UNCONFIRMED
     details = ["", _("not known yet") if is_unknown else "", usual_text, _("copied to your gallery")]
-    over = run.status in FINAL or run.status == Status.NEEDS_ATTENTION
     steps = []
     for n, key in enumerate(("sent", "accepted", "running", "kept")):
         if n < reached:

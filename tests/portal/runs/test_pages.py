@@ -228,6 +228,13 @@ def test_failed_run_stopped_where_it_ran_and_never_got_to_be_kept(run: Run) -> N
     assert steps[-1].detail == ""
 
 
+@pytest.mark.parametrize("status", [Status.CANCELLED, Status.FAILED, Status.NEEDS_ATTENTION])
+def test_run_that_was_never_sent_is_not_said_to_be(run: Run, status: Status) -> None:
+    run.status = status
+    first = RunScreen(run, []).steps[0]
+    assert (first.label, first.state, first.at) == ("Not sent", "stopped", None)
+
+
 def test_steps_never_follow_each_other_backwards_when_an_answer_was_lost(run: Run) -> None:
     sent = timezone.now()
     run.status, run.sent_at, run.started_at = Status.RUNNING, sent, sent + timedelta(seconds=1)
