@@ -4,6 +4,8 @@ from django.utils.translation import gettext as _
 
 from portal.runs.models import Run
 from portal.runs.states import Status
+from portal.workspaces.models import LedgerLine
+from portal.workspaces.words import about, line_text
 
 
 def charged_text(run: Run, *, made: int) -> str:
@@ -26,3 +28,10 @@ def charged_text(run: Run, *, made: int) -> str:
         case Status.CANCELLED:
             return _("Nothing was finished. Lamina does not say whether it charged for the try.")
     return ""
+
+
+def cost_text(run: Run, line: LedgerLine) -> str:
+    """Return what a run costs as the budget has it; of one nobody knows anything of, that it is counted there."""
+    if run.error_code == "unanswered" and line.settled and not line.is_exact:
+        return _("The budget counts %s for it, as estimated.") % about(line.settled)
+    return line_text(line)

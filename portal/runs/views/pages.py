@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.runs import costs, submit, tasks, watched
+from portal.runs.cost_words import cost_text
 from portal.runs.inputs_shown import inputs_shown, refusals
 from portal.runs.models import Move, Output, Run
 from portal.runs.refinement_words import RefinementScreen
@@ -27,7 +28,6 @@ from portal.workspaces.budgets import note_spending, spending_of
 from portal.workspaces.credits import awaited_balance
 from portal.workspaces.models import LedgerLine, LineKind, Membership
 from portal.workspaces.tasks import nudge
-from portal.workspaces.words import line_text
 
 PER_PAGE = 25
 # What a run's etag is made of, in the order of the model's columns.
@@ -217,7 +217,7 @@ def progress_context(
         shown.change_line = costs.line_from(outputs[0].change_cost)
     line = costs.line_from(outputs[0].cost) if outputs and outputs[0].cost else None
     if line is not None and (line.held or line.settled):
-        shown.cost_text = line_text(line)
+        shown.cost_text = cost_text(run, line)
     context = {
         "run": shown,
         "outputs": shown.outputs,

@@ -117,6 +117,16 @@ def spend(member: Membership, amount: int) -> None:
     settle(key, made=1)
 
 
+def test_run_that_was_given_up_is_said_to_count_in_the_budget(visitor: Client, run: Run) -> None:
+    run.move("submitting", told_by="worker")
+    run.move("unconfirmed", told_by="worker", sent_at=timezone.now())
+    run.move("failed", told_by="staff", error_code="unanswered")
+    page = text_of(visitor.get(run.get_absolute_url()))
+    assert (
+        "Nobody knows whether Lamina charged for it. The budget counts about 12 credits for it, as estimated." in page
+    )
+
+
 def test_banner_warns_those_who_spend_from_eighty_percent_on(
     visitor: Client, member: Membership, reviewer: User, as_user: Callable[[User], Client]
 ) -> None:
