@@ -23,6 +23,7 @@ from portal.runs.cost_words import charged_text
 from portal.runs.inputs_shown import Refusal
 from portal.runs.models import Output, OutputStatus, Run
 from portal.runs.output_words import OutputScreen, landed_ratio, wanted_ratio
+from portal.runs.reconcile import GRACE
 from portal.runs.refinement_words import RefinementScreen, refinement_cost, refinement_headline
 from portal.runs.states import ACTIVE, REMOTE, Status
 from portal.runs.step_words import Step, steps_of
@@ -154,6 +155,12 @@ class RunScreen:
         return (timezone.now() - accepted_at).total_seconds() > max(self.usual[1] * 1.25, self.usual[1] + 5)
 
     @property
+    def is_unconfirmed_for_long(self) -> bool:
+        """Return whether no answer has come although we have had the time to look for it."""
+        sent_at = self.run.sent_at
+        return self.status == Status.UNCONFIRMED and sent_at is not None and timezone.now() - sent_at > GRACE
+
+    @property
     def usual_text(self) -> str:
         """Return how long such runs usually take."""
         return usual_text(self.usual)
@@ -230,6 +237,8 @@ class RunScreen:
         """Return what to do; empty when there is nothing to do."""
         if self.status == Status.NEEDS_ATTENTION:
             return _("Open the form, mend what is marked, and send it again.")
+        if self.is_unconfirmed_for_long:
+            return _("Support sees it too, and can settle it. Until it is settled its credits stay held.")
         if self.status == Status.FAILED:
             match self.error_code:
                 case "insufficient_credits":
@@ -340,7 +349,7 @@ class RunScreen:
     @property
     def etag(self) -> str:
         """Return a word that changes whenever the polled part would look different."""
-        late = "-late" if self.is_late else ""
+        late = "-late" if self.is_late else "-long" if self.is_unconfirmed_for_long else ""
         asked = "-slow" if cancel_words.is_stopping_slowly(self.run) else "-stop" if self.cancel_asked_at else ""
         return f"{self.run.pk.hex}-{self.version}-{self.status.replace('_', '')}{late}{asked}"
 

@@ -31,7 +31,7 @@ from portal.workspaces.tasks import nudge
 
 PER_PAGE = 25
 # What a run's etag is made of, in the order of the model's columns.
-STANDING = ("id", "app_id", "status", "version", "created_at", "accepted_at", "cancel_asked_at")
+STANDING = ("id", "app_id", "status", "version", "created_at", "sent_at", "accepted_at", "cancel_asked_at")
 SHOWN_WITH_A_RUN = ("app", "pin__app", "created_by", "retry_of", "refinement")
 STATES = {
     "active": ACTIVE,

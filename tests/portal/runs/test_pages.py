@@ -326,6 +326,18 @@ def test_poll_costs_three_queries_and_without_news_two_and_a_304(
     assert visitor.get(address, headers={"If-None-Match": first["ETag"]}).status_code == 200
 
 
+def test_run_without_an_answer_for_long_says_who_sees_it_and_what_stays_held(visitor: Client, run: Run) -> None:
+    run.move(Status.SUBMITTING, told_by=Teller.WORKER)
+    run.move(Status.UNCONFIRMED, told_by=Teller.WORKER, sent_at=timezone.now() - timedelta(seconds=100))
+    address = run.get_absolute_url() + "progress/"
+    asked = visitor.get(address)
+    assert "Support sees it too" not in asked.content.decode()
+    Run.objects.update(sent_at=timezone.now() - timedelta(seconds=130))
+    page = visitor.get(address, headers={"If-None-Match": asked["ETag"]}).content.decode()
+    assert "We are checking; do not send it again." in page
+    assert "Support sees it too, and can settle it. Until it is settled its credits stay held." in page
+
+
 def test_poll_without_news_tells_a_stranger_nothing(
     visitor: Client, run: Run, outsider: User, as_user: Callable[[User], Client]
 ) -> None:
