@@ -201,18 +201,22 @@ class RunScreen:
 
     @property
     def _completed_headline(self) -> str:
-        missing = sum(output.state in {"failed", "lost"} for output in self.outputs)
-        if missing:
+        if missing := self._missing_count:
             return ngettext("Done, but %(n)d output is missing.", "Done, but %(n)d outputs are missing.", missing) % {
                 "n": missing
             }
         return _("Done. Everything is in your gallery.")
 
     @property
+    def _missing_count(self) -> int:
+        """Return how many of the outputs that were wanted are not there: failed, not copied, or never made."""
+        return sum(output.state in {"failed", "lost", "skipped"} for output in self.outputs)
+
+    @property
     def gallery_url(self) -> str:
         """Return the gallery with what this run made alone; empty until all of it is there."""
         is_whole = self.status == Status.COMPLETED and not self.is_refining and not self.is_copying
-        if not is_whole or any(output.state in {"failed", "lost"} for output in self.outputs):
+        if not is_whole or self._missing_count:
             return ""
         return reverse("gallery:list", args=[self.workspace.slug]) + "?" + urlencode({"q": self.reference})
 

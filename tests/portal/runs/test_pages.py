@@ -272,6 +272,16 @@ def test_run_that_is_done_leads_to_what_it_made(visitor: Client, member: Members
     assert [output.run for output in visitor.get(address).context["page"].object_list] == [run]
 
 
+def test_run_that_did_not_make_a_wanted_output_does_not_say_everything(visitor: Client, member: Membership) -> None:
+    run = run_of(member, pin_of(member.workspace, detail()), status=Status.COMPLETED, lamina_run_id="a")
+    run.outputs.update(status="cancelled")
+    ready_output_of(run, 1)
+    page = visitor.get(run.get_absolute_url()).content.decode()
+    assert "Not made" in page
+    assert "Done, but 1 output is missing." in page
+    assert "Everything is in" not in page
+
+
 @pytest.mark.parametrize(("kinds", "kind"), [(["audio", "audio"], "audio"), (["audio", "text"], ""), ([], "")])
 def test_run_in_the_list_is_marked_by_the_one_kind_that_it_makes(run: Run, kinds: list[str], kind: str) -> None:
     outputs = [Output(run=run, position=n, kind=each) for n, each in enumerate(kinds)]
