@@ -203,6 +203,26 @@ def test_staff_fill_in_forms_and_read_lists_without_anything_cut(sign_in: SignIn
         assert hidden <= 0, address
 
 
+# A row of the runs that a change of an app touches: there are none in a demo whose apps do not change.
+TOUCHED = """() => {
+    const list = document.createElement("ul");
+    list.className = "card staff-list";
+    list.dataset.kind = "look";
+    list.innerHTML = `<li><a class="staff-list-link">R-2222-3333</a><span class="staff-list-text">Northwind</span>
+        <span class="status" data-tone="warn">Needs your attention</span><time class="hint">26 Nov 2026</time></li>`;
+    document.querySelector("main").append(list);
+    return [...list.querySelectorAll(".status")].map(chip => chip.getBoundingClientRect().width);
+}"""
+
+
+def test_state_in_a_staff_s_list_is_as_wide_as_its_words(sign_in: SignIn) -> None:
+    page = sign_in("staff")
+    page.goto("/staff/")
+    for width in (360, 1280):
+        page.set_viewport_size({"width": width, "height": 700})
+        assert 100 < page.evaluate(TOUCHED)[0] < 220, width
+
+
 def test_no_page_scrolls_sideways(sign_in: SignIn, pages: dict[str, str]) -> None:
     page = sign_in()
     for name in NAMES:
