@@ -23,11 +23,15 @@ logger = logging.getLogger(__name__)
 MOST_FOLLOWERS = 8
 
 
+class MendedAlready(Exception):
+    """The run that this one mends has gone on: an earlier try of it had arrived, or it was mended elsewhere."""
+
+
 def record(run: Run, *, draft_of: Membership | None = None, told_by: str = Teller.PERSON, why: str = "") -> None:
     """Write a new run and what belongs to it, within the caller's transaction.
 
-    Raises IntegrityError, first of all, where its token has a run, and SpendingRefused when the budget
-    has no room for it.
+    Raises IntegrityError, first of all, where its token has a run, MendedAlready where what it mends has gone
+    on, and SpendingRefused when the budget has no room for it.
     """
     run.save(force_insert=True)
     Move.objects.create(run=run, at=run.created_at, leaving="", to=Status.WAITING, told_by=told_by, why=why)
@@ -37,9 +41,15 @@ def record(run: Run, *, draft_of: Membership | None = None, told_by: str = Telle
     Output.objects.bulk_create(reserved_outputs(run, app))
     mended = run.retry_of
     if mended is not None and mended.status == Status.NEEDS_ATTENTION and mended.app_id == run.app_id:
-        mended.move(Status.CANCELLED, told_by=Teller.PERSON, why=_("Mended and sent as %s.") % run.reference)
+        _end_mended(mended, run)
     # Last, because it locks the month for everybody until the commit.
     costs.hold(run, outputs=len(app.outputs))
+
+
+def _end_mended(mended: Run, run: Run) -> None:
+    why = _("Mended and sent as %s.") % run.reference
+    if not mended.move(Status.CANCELLED, told_by=Teller.PERSON, why=why):
+        raise MendedAlready(mended.reference)
 
 
 def reserved_outputs(run: Run, app: LaminaApp) -> list[Output]:

@@ -80,7 +80,8 @@ def submit(
     """Record the run a form asks for, once per form token; a worker sends it.
 
     The form's draft goes with it. What the form has started before is returned instead, and is not new.
-    Raises SpendingRefused, and saves nothing, when the budget has no room for it or spending is stopped.
+    Raises SpendingRefused when the budget has no room for it or spending is stopped, and MendedAlready when
+    the run that it mends does not wait for that any more; then nothing is saved.
     """
     now = timezone.now()
     run = Run(

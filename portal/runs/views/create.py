@@ -25,6 +25,8 @@ from portal.runs.drafting import find_draft, with_draft
 from portal.runs.drafts import Draft
 from portal.runs.inputs_shown import left_out, new_outputs
 from portal.runs.models import Output, Run
+from portal.runs.recording import MendedAlready
+from portal.runs.states import Status
 from portal.runs.submit import submit
 from portal.runs.usual import usual_ranges, usual_text
 from portal.workspaces.access import CREATORS, MemberRequest, member_required
@@ -111,11 +113,15 @@ def create(request: MemberRequest, pin_id: int) -> HttpResponse:
 
 def receive(request: MemberRequest, pin: PinnedApp, newest: SchemaVersion, source: Run | None) -> HttpResponse:
     """Start the run that a posted form asks for, or show the form again; what was sent already is not sent twice."""
+    if source and request.POST.get("mends") and source.status != Status.NEEDS_ATTENTION and not find_started(request):
+        return show_what_went_on(request, source)
     form = bound_form(request, pin, newest)
     sent = None
     if form.is_valid():
         try:
             run = start(request, pin, form, source)
+        except MendedAlready:
+            return show_what_went_on(request, source)
         except SpendingRefused as error:
             form.add_error(None, refusal(error))
         else:
@@ -131,6 +137,15 @@ def receive(request: MemberRequest, pin: PinnedApp, newest: SchemaVersion, sourc
         form.renew_token()
     context = page_context(request, pin, form, begun=source, sent=sent, source=source)
     return render(request, "runs/create.html", context, status=409 if sent else 422)
+
+
+def show_what_went_on(request: MemberRequest, source: Run | None) -> HttpResponse:
+    """Lead to the run that a form was to mend, and that went on meanwhile: a second one would be paid for, too."""
+    if source is None:
+        raise Http404
+    told = _("%s does not wait to be mended any more, so nothing was sent. What you filled in is kept.")
+    messages.warning(request, told % source.reference)
+    return redirect(source)
 
 
 @cache
@@ -215,7 +230,7 @@ def bound_form(request: MemberRequest, pin: PinnedApp, newest: SchemaVersion) ->
 def start(request: MemberRequest, pin: PinnedApp, form: RunForm, source: Run | None) -> Run:
     """Record the run, and nudge a worker once that is committed; or return the one the form has started before.
 
-    Raises SpendingRefused.
+    Raises SpendingRefused and MendedAlready.
     """
     run = submit(
         member=request.member,

@@ -8,12 +8,16 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from lamina_integration import RemoteRun
 from portal.catalogue.models import PinnedApp
 from portal.catalogue.schemas import remember
+from portal.runs import track
 from portal.runs.drafting import MOST_BYTES, unsent
 from portal.runs.drafts import Draft
 from portal.runs.models import Run
-from portal.runs.states import Status
+from portal.runs.recording import MendedAlready
+from portal.runs.states import Status, Teller
+from portal.runs.submit import submit
 from portal.workspaces.models import Membership, User
 from tests.factories import MembershipFactory, detail, draft_of, media_of, pin_of, run_of
 
@@ -441,3 +445,41 @@ def test_history_of_somebody_else_leads_nowhere(
     post = sent_form(visitor, shelf)
     page = as_user(owner).get(f"{shelf.get_absolute_url()}?token={post['token']}").content.decode()
     assert "sent already" not in page
+
+
+def test_mended_form_starts_nothing_when_the_run_turns_out_to_have_arrived(
+    visitor: Client, shelf: PinnedApp, refused: Run
+) -> None:
+    address = f"{shelf.get_absolute_url()}?from={refused.pk}"
+    form = visitor.get(address)
+    assert '<input type="hidden" name="mends" value="1">' in form.content.decode()
+    news = {"runId": "early", "status": "running", "outputs": []}
+    track.adopt(refused.pk, RemoteRun.model_validate(news), told_by=Teller.DELIVERY)
+    answer = visitor.post(address, mended(shelf, p1="1", mends="1"), follow=True)
+    assert answer.redirect_chain == [(refused.get_absolute_url(), 302)]
+    assert "does not wait to be mended any more, so nothing was sent" in answer.content.decode()
+    assert not Run.objects.filter(retry_of=refused).exists()
+
+
+def test_run_that_goes_on_while_its_mended_form_is_taken_is_not_started_twice(shelf: PinnedApp, refused: Run) -> None:
+    news = {"runId": "early", "status": "running", "outputs": []}
+    track.adopt(refused.pk, RemoteRun.model_validate(news), told_by=Teller.DELIVERY)
+    member = Membership.objects.get(workspace=refused.workspace, user=refused.created_by)
+    with pytest.raises(MendedAlready):
+        submit(
+            member=member,
+            pin=shelf,
+            schema=shelf.app.schema,
+            inputs={},
+            outputs_wanted=[],
+            token=uuid.uuid4(),
+            retry_of=refused,  # as it was read before
+        )
+    assert not Run.objects.filter(retry_of=refused).exists()
+
+
+def test_mended_form_that_is_sent_twice_leads_to_its_run(visitor: Client, shelf: PinnedApp, refused: Run) -> None:
+    address, post = f"{shelf.get_absolute_url()}?from={refused.pk}", mended(shelf, p1="1", mends="1")
+    first = visitor.post(address, post)
+    assert visitor.post(address, post).url == first.url
+    assert Run.objects.get(retry_of=refused).get_absolute_url() == first.url
