@@ -56,13 +56,21 @@ def refusals(run: Run) -> list[Refusal]:
     versions = SchemaVersion.objects.filter(pk__in={run.app.schema_id, run.schema_id}).defer("detail")
     newest_first = sorted(versions, key=lambda version: version.pk != run.app.schema_id)
     asked = [schema_of(version).parameters for version in newest_first]
-    return [_refusal(run, InputProblem(each["param"], each["code"], each["message"]), asked) for each in run.problems]
+    offered = output_labels(schema_of(newest_first[0]))
+    problems = [InputProblem(each["param"], each["code"], each["message"]) for each in run.problems]
+    return [
+        _outputs_refused(run, problem, offered) if problem.param == OUTPUTS else _refusal(run, problem, asked)
+        for problem in problems
+    ]
+
+
+def _outputs_refused(run: Run, problem: InputProblem, offered: Sequence[str]) -> Refusal:
+    known = {label.casefold() for label in offered}
+    gone = [label for label in run.outputs_wanted if label.casefold() not in known] or run.outputs_wanted
+    return Refusal(_("What to make"), ", ".join(gone), _("It is not made any more."), problem.param, problem.code)
 
 
 def _refusal(run: Run, problem: InputProblem, asked: Iterable[Sequence[Parameter]]) -> Refusal:
-    if problem.param == OUTPUTS:
-        label, given = _("What to make"), ", ".join(run.outputs_wanted)
-        return Refusal(label, given, _("It is not made any more."), problem.param, problem.code)
     parameter = next(filter(None, (inputs.find(each, problem.param) for each in asked)), None)
     if parameter is None:
         return Refusal(problem.param, "", problem.message, problem.param, problem.code)

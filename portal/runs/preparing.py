@@ -23,9 +23,7 @@ def prepare(run: Run, client: LaminaClient) -> tuple[LaminaApp, dict[str, Any]]:
     refs = list(media_refs(run.inputs, app))
     media = find_media(run.workspace, refs)
     seen = resolved(run.inputs, app, lambda ref: STAND_IN_LINK if ref in media else "")
-    problems = inputs.check(app.parameters, seen)
-    if run.outputs_wanted and app.outputs and not any_offered(run.outputs_wanted, app):
-        problems = (*problems, InputProblem(OUTPUTS, "unknown_output", "None of the chosen outputs is made any more."))
+    problems = (*inputs.check(app.parameters, seen), *outputs_gone(run.outputs_wanted, app))
     if problems:
         raise LaminaInvalidInputs(
             "Invalid inputs", status_code=400, code="VALIDATION_ERROR", request_id=None, problems=problems
@@ -34,10 +32,11 @@ def prepare(run: Run, client: LaminaClient) -> tuple[LaminaApp, dict[str, Any]]:
     return app, resolved(run.inputs, app, lambda ref: addresses[ref])
 
 
-def any_offered(wanted: list[str], app: LaminaApp) -> bool:
-    """Return whether the app still makes something of what was chosen."""
+def outputs_gone(wanted: list[str], app: LaminaApp) -> list[InputProblem]:
+    """Return the problem that some of the chosen outputs are not made any more: without them it is another order."""
     offered = {label.casefold() for label in output_labels(app)}
-    return any(label.casefold() in offered for label in wanted)
+    gone = [label for label in wanted if label.casefold() not in offered] if offered else []
+    return [InputProblem(OUTPUTS, "unknown_output", f"Not made any more: {', '.join(gone)}.")] if gone else []
 
 
 def media_refs(given: dict[str, Any], app: LaminaApp) -> list[str]:

@@ -17,6 +17,7 @@ from portal.operations.selfcheck import check_addresses
 from portal.runs import callbacks, tasks, track
 from portal.runs import submit as submitting
 from portal.runs.callbacks import address_is_refused
+from portal.runs.inputs_shown import refusals
 from portal.runs.models import Attempt, Run
 from portal.runs.preparing import labels_to_send
 from portal.runs.states import Status, Teller
@@ -173,7 +174,7 @@ def test_app_that_is_gone_fails_the_run(run: Run) -> None:
 
 
 def test_chosen_outputs_only_are_asked_for(run: Run, lamina: Sandbox) -> None:
-    Run.objects.filter(pk=run.pk).update(outputs_wanted=["Back", "No longer offered"])
+    Run.objects.filter(pk=run.pk).update(outputs_wanted=["Back"])
     send(run.pk)
     assert starts(lamina)[0]["outputs"] == ["Back"]
 
@@ -257,6 +258,17 @@ def test_nothing_left_of_what_was_chosen_goes_back_to_the_person(run: Run, lamin
     run.refresh_from_db()
     assert run.status == Status.NEEDS_ATTENTION
     assert [problem["param"] for problem in run.problems] == ["__outputs"]
+    assert starts(lamina) == []
+
+
+def test_part_of_what_was_chosen_is_not_sent_and_paid_for_without_the_rest(run: Run, lamina: Sandbox) -> None:
+    Run.objects.filter(pk=run.pk).update(outputs_wanted=["Front", "Side", "Top"])
+    send(run.pk)
+    run.refresh_from_db()
+    assert run.status == Status.NEEDS_ATTENTION
+    (problem,) = run.problems
+    assert (problem["param"], problem["message"]) == ("__outputs", "Not made any more: Side, Top.")
+    assert [(each.label, each.given) for each in refusals(run)] == [("What to make", "Side, Top")]
     assert starts(lamina) == []
 
 
