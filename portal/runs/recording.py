@@ -76,7 +76,7 @@ def go_on_when_topped_up(run_id: uuid.UUID) -> Run | None:
     again = timezone.now() + TRY_EVERY * 2 ** (times - 1)
     follower = Run(
         workspace=run.workspace,
-        token=uuid.uuid5(run.pk, "topped up"),
+        token=follower_token(run),
         created_by=run.created_by,
         pin=run.pin,
         app=run.app,
@@ -98,6 +98,11 @@ def go_on_when_topped_up(run_id: uuid.UUID) -> Run | None:
         return None
     logger.info("run goes on when topped up run=%s as=%s", run.reference, follower.reference)
     return follower
+
+
+def follower_token(run: Run) -> uuid.UUID:
+    """Return the token of the run that goes on for one which failed for want of credits, if there is one."""
+    return uuid.uuid5(run.pk, "topped up")
 
 
 def failed_in_a_row(run: Run) -> int:

@@ -63,6 +63,7 @@ class RunScreen:
         self.cost_text = ""
         self.change_line: LedgerLine | None = None
         self.mended_as: Run | None = None
+        self.goes_on_as: Run | None = None
         self.refusals: Sequence[Refusal] = ()
 
     def __getattr__(self, name: str) -> Any:
@@ -245,6 +246,9 @@ class RunScreen:
             return _("Support sees it too, and can settle it. Until it is settled its credits stay held.")
         if self.status == Status.FAILED:
             match self.error_code:
+                case "insufficient_credits" if self.goes_on_as and self.goes_on_as.is_active:
+                    told = _("It goes on by itself as %s when the credits at Lamina are topped up.")
+                    return told % self.goes_on_as.reference
                 case "insufficient_credits":
                     return _("Top up the credits at Lamina, then run it again.")
                 case "app_gone":
@@ -310,6 +314,7 @@ class RunScreen:
             and self.error_code != "app_gone"
             and not self.problems
             and not self.to_confirm
+            and not (self.goes_on_as and self.goes_on_as.is_active)
         )
 
     @property

@@ -19,6 +19,7 @@ from portal.runs import costs, submit, tasks, watched
 from portal.runs.cost_words import cost_text
 from portal.runs.inputs_shown import inputs_shown, refusals
 from portal.runs.models import Move, Output, Run
+from portal.runs.recording import follower_token
 from portal.runs.refinement_words import RefinementScreen
 from portal.runs.states import ACTIVE, Status, Teller
 from portal.runs.usual import usual_ranges
@@ -211,6 +212,8 @@ def progress_context(
         shown.waiting_because = outputs[0].last_why or ""
     if run.status == Status.CANCELLED and run.problems and run.finished_at:
         shown.mended_as = find_mended(request, run)
+    if run.status == Status.FAILED and run.error_code == costs.NO_CREDITS:
+        shown.goes_on_as = request.workspace.runs.filter(token=follower_token(run)).first()
     if run.status == Status.NEEDS_ATTENTION:
         shown.refusals = refusals(run)
     if outputs and outputs[0].change_cost:

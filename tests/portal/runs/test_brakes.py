@@ -222,7 +222,11 @@ def test_accepted_run_that_failed_for_want_of_credits_is_over_and_says_so(
     page = as_user(creator).get(run.get_absolute_url()).content.decode()
     assert "The workspace has not enough credits for this run." in page
     assert "Nothing was charged." in page
+    follower = Run.objects.get(retry_of=run)
+    assert f"It goes on by itself as {follower.reference} when the credits at Lamina are topped up." in page
+    assert 'id="again"' not in page, "it would be made twice"
     assert "Edit and run again" in page
+    assert follower.get_absolute_url() in page
     assert LedgerLine.objects.get(pk=run.pk).settled == 0
     later = another(run, member)
     send(later.pk)
