@@ -307,7 +307,8 @@ def test_name_that_does_not_resolve_was_certainly_not_sent() -> None:
 
 
 def hang(connection: socket.socket, head: bytes) -> None:
-    connection.recv(1)
+    while connection.recv(65536):
+        pass
 
 
 def cut_at_once(connection: socket.socket, head: bytes) -> None:

@@ -84,6 +84,29 @@ def test_worker_that_was_suspended_until_it_was_given_up_sends_nothing(run: Run,
     assert not mark_sent(stalled)
 
 
+def test_sweep_that_read_an_attempt_before_it_was_sent_does_not_believe_it_unsent(
+    run: Run, lamina: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = claim(run.pk)
+    age(run, seconds=60)
+    looks: list[datetime] = []
+
+    class Clock:
+        @staticmethod
+        def now() -> datetime:
+            if len(looks) == 1:  # the sweep has read what is lost, and is about to close it
+                assert attempt
+                assert mark_sent(attempt)
+            looks.append(timezone.now())
+            return looks[-1]
+
+    monkeypatch.setattr(reconcile, "timezone", Clock)
+    reconcile.release_lost_attempts()
+    assert len(looks) > 1
+    run.refresh_from_db()
+    assert run.status == Status.SUBMITTING
+
+
 def test_sweep_that_asked_slowly_leaves_alone_what_staff_have_sent_again(
     run: Run, lamina: Sandbox, staff: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,6 +82,18 @@ def test_run_that_lamina_took_late_is_not_taken_by_another_workspace_s(
     assert (elsewhere.status, elsewhere.lamina_run_id) == (Status.UNCONFIRMED, None)
 
 
+def test_unanswered_attempt_with_another_key_is_no_rival(run: Run, elsewhere: Run, lamina: Sandbox) -> None:
+    lamina.set(manual=True, webhooks=False, lost_answers=1.0)
+    send(run.pk)
+    lamina.set(lost_answers=0.0)
+    lose_the_request(elsewhere, lamina)
+    elsewhere.workspace.lamina_api_key = "lma_second"
+    elsewhere.workspace.save()
+    look()
+    run.refresh_from_db()
+    assert run.lamina_run_id == lamina.ledger()["starts"][0]["runId"]
+
+
 def test_list_of_another_key_proves_nothing(run: Run, lamina: Sandbox) -> None:
     lamina.set(manual=True, webhooks=False, lost_answers=1.0)
     send(run.pk)

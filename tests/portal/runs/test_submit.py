@@ -2,6 +2,7 @@
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from portal.runs import callbacks, tasks, track
 from portal.runs import submit as submitting
 from portal.runs.callbacks import address_is_refused
 from portal.runs.inputs_shown import refusals
+from portal.runs.leases import LEASE_SECONDS
 from portal.runs.models import Attempt, Run
 from portal.runs.preparing import labels_to_send
 from portal.runs.states import Status, Teller
@@ -184,6 +186,26 @@ def test_attempt_that_was_given_up_on_does_not_leave_any_more(run: Run, lamina: 
     assert attempt is not None
     attempt.close("its worker was lost")
     assert mark_sent(attempt) is False
+
+
+def test_run_whose_end_was_asked_for_in_the_last_moment_does_not_leave(run: Run) -> None:
+    attempt = claim(run.pk)
+    assert attempt
+    cancel(run)
+    assert mark_sent(attempt) is False
+    run.refresh_from_db()
+    assert run.status == Status.CANCELLED
+    assert run.attempts.get().closed_at
+
+
+def test_request_that_leaves_has_a_whole_lease_and_counts_as_unanswered_until_it_is_not(run: Run) -> None:
+    attempt = claim(run.pk)
+    assert attempt
+    Attempt.objects.update(lease_until=timezone.now())
+    assert mark_sent(attempt)
+    attempt.refresh_from_db()
+    assert attempt.lease_until > timezone.now() + timedelta(seconds=LEASE_SECONDS - 5)
+    assert attempt.unanswered, "a run at Lamina that nobody claims may be its"
 
 
 def test_cancel_of_a_waiting_run_costs_nothing(run: Run, lamina: Sandbox) -> None:

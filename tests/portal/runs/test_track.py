@@ -240,6 +240,14 @@ def test_outputs_beyond_what_is_kept_are_said_and_never_cut_in_silence(sent: Run
     assert "3 outputs more than we keep" in RunScreen(sent, []).advice
 
 
+def test_news_of_another_run_changes_nothing(sent: Run) -> None:
+    other = RemoteRun.model_validate({"runId": "other", "status": "completed", "outputs": [output(1, "Front")]})
+    before = Run.objects.values().get(pk=sent.pk)
+    apply(sent.pk, other, told_by=Teller.STREAM)
+    assert Run.objects.values().get(pk=sent.pk) == before
+    assert ("Front", "completed") not in states(sent)
+
+
 def test_run_that_is_done_before_all_of_it_was_told_is_asked_about_once_more(sent: Run) -> None:
     said = news(sent, "completed", output(1, "Front"), output(2, "Back", "pending"))
     apply(sent.pk, said, told_by=Teller.DELIVERY)
