@@ -7,7 +7,7 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm
 from django.http import HttpRequest
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from portal.workspaces import budgets
@@ -112,6 +112,21 @@ class WorkspaceAdmin(admin.ModelAdmin):
     search_fields = ["name", "slug"]
     prepopulated_fields = {"slug": ["name"]}
     inlines = [MembershipInline]
+
+    def save_model(self, request: HttpRequest, obj: Workspace, form: Any, change: bool) -> None:
+        """Save, and say what goes on with the key that was there before."""
+        super().save_model(request, obj, form, change)
+        going = obj.runs.filter(finished_at=None).count()
+        if going and (form.cleaned_data["new_key"] or form.cleaned_data["forget_key"]):
+            told = ngettext(
+                "%d run that is not over was begun with the key before. Should this one be another account's, Lamina "
+                "does not show it that run: it is listed on the staff page then, and not sent again by itself.",
+                "%d runs that are not over were begun with the key before. Should this one be another account's, "
+                "Lamina does not show it those runs: they are listed on the staff page then, and not sent again by "
+                "themselves.",
+                going,
+            )
+            messages.warning(request, told % going)
 
     def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> Any:
         """Keep the budget and its reason in the history, beside what Django keeps."""

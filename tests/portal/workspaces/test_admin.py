@@ -8,7 +8,9 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
+from portal.runs.models import Run
 from portal.workspaces.budgets import Price, find_stop, hold, lift, stop_spending
 from portal.workspaces.models import User, Workspace
 from tests.factories import media_of
@@ -45,6 +47,19 @@ def test_other_changes_need_no_reason_and_leave_the_budget(desk: Client, workspa
     assert save(desk, workspace, name="Another name", monthly_budget="500") == 302
     workspace.refresh_from_db()
     assert (workspace.name, workspace.monthly_budget) == ("Another name", 500)
+
+
+@pytest.mark.parametrize("change", [{"new_key": "lma_second"}, {"forget_key": "on"}], ids=["replaced", "forgotten"])
+def test_another_key_is_told_of_runs_that_are_not_over(
+    desk: Client, workspace: Workspace, run: Run, change: dict[str, str]
+) -> None:
+    assert save(desk, workspace, **change) == 302
+    page = desk.get(reverse("admin:workspaces_workspace_changelist")).content.decode()
+    assert "1 run that is not over was begun with the key before." in page
+    Run.objects.update(finished_at=timezone.now())
+    assert save(desk, workspace, **change) == 302
+    page = desk.get(reverse("admin:workspaces_workspace_changelist")).content.decode()
+    assert "begun with the key before" not in page
 
 
 def test_workspace_with_runs_or_files_cannot_be_deleted(desk: Client, workspace: Workspace) -> None:
