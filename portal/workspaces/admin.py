@@ -116,12 +116,12 @@ class WorkspaceAdmin(admin.ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Workspace, form: Any, change: bool) -> None:
         """Save, and say what goes on with the key that was there before."""
         super().save_model(request, obj, form, change)
-        going = obj.runs.filter(finished_at=None).count()
+        going = obj.runs.filter(finished_at=None, sent_at__isnull=False).count()
         if going and (form.cleaned_data["new_key"] or form.cleaned_data["forget_key"]):
             told = ngettext(
-                "%d run that is not over was begun with the key before. Should this one be another account's, Lamina "
+                "%d run that is not over was sent with the key before. Should this one be another account's, Lamina "
                 "does not show it that run: it is listed on the staff page then, and not sent again by itself.",
-                "%d runs that are not over were begun with the key before. Should this one be another account's, "
+                "%d runs that are not over were sent with the key before. Should this one be another account's, "
                 "Lamina does not show it those runs: they are listed on the staff page then, and not sent again by "
                 "themselves.",
                 going,
