@@ -84,7 +84,7 @@ def ask(*, member: Membership, run: Run, words: str, token: uuid.UUID) -> Refine
             # Last, because it locks the month for everybody until the commit.
             budgets.hold(
                 workspace=run.workspace,
-                key=_line_of(refinement),
+                key=refinement.line_id,
                 price=costs.price_of(run.app, outputs=run.outputs.filter(is_current=True).count()),
                 run_id=run.pk,
                 reference=run.reference,
@@ -97,11 +97,6 @@ def ask(*, member: Membership, run: Run, words: str, token: uuid.UUID) -> Refine
             return known
         raise RefinementRefused(_("A change is being made already. Ask for the next one when it is done.")) from None
     return refinement
-
-
-def _line_of(refinement: Refinement) -> uuid.UUID:
-    """Return the key of its line in the budget's ledger."""
-    return refinement.line_id
 
 
 def _check_can_be_refined(run: Run) -> None:
@@ -238,7 +233,7 @@ def _finish(refinement: Refinement, news: Iterable[RemoteOutput], *, told_by: st
         changes = {"finished_at": now, "changed": len(usable), "summary": summary[:2000], "outcome": outcome}
         if not _close(refinement, State.DONE, **changes):
             return
-        budgets.settle(_line_of(refinement), made=len(usable))
+        budgets.settle(refinement.line_id, made=len(usable))
         for output in usable[:MOST_OUTPUTS]:
             _add_version(run, refinement, output)
         made = ngettext("%d output was made anew.", "%d outputs were made anew.", len(usable)) % len(usable)
@@ -307,7 +302,7 @@ def _fail(
     with transaction.atomic():
         closed = _close(refinement, State.FAILED, outcome=why, outcome_code=code, finished_at=timezone.now())
         if closed:
-            budgets.settle(_line_of(refinement), made=cost)
+            budgets.settle(refinement.line_id, made=cost)
             note(refinement.run, told_by, why)
             refinement.run.touch()
     logger.warning("refinement not made run=%s code=%s error=%s", refinement.run.reference, code, log)
