@@ -1,4 +1,4 @@
-"""Runs, their attempts, outputs and history, and the deliveries that bring news of them."""
+"""The row of a run, and the one way in which it moves from state to state."""
 
 import secrets
 import uuid
@@ -13,10 +13,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from portal.catalogue.models import App, PinnedApp, SchemaVersion
-from portal.media.models import Media
 from portal.runs import costs
-from portal.runs.drafts import Draft as Draft
-from portal.runs.known import KnownRemote as KnownRemote
+from portal.runs.models.history import Move
+from portal.runs.models.outputs import Output, OutputStatus
 from portal.runs.refinements import Refinement
 from portal.runs.states import ACTIVE, FINAL, MOVES, REMOTE, Status, Teller
 from portal.workspaces.models import Membership, Workspace
@@ -28,11 +27,6 @@ def new_reference() -> str:
     """Return a short code that can be read out on the telephone, such as R-7F3K-22QX."""
     letters = "".join(secrets.choice(REFERENCE_ALPHABET) for _ in range(8))
     return f"R-{letters[:4]}-{letters[4:]}"
-
-
-def new_token() -> str:
-    """Return an unguessable word for a callback address."""
-    return secrets.token_urlsafe(24)
 
 
 class RunLane(models.TextChoices):
@@ -118,7 +112,7 @@ class Run(models.Model):
     objects = RunQuerySet.as_manager()
 
     is_new = False  # set by `submit` on what it has just made
-    places: "list[Output] | None" = None  # its outputs, where whoever has locked its row has read them
+    places: list[Output] | None = None  # its outputs, where whoever has locked its row has read them
 
     class Meta:
         ordering = ["-created_at"]
@@ -195,7 +189,7 @@ class Run(models.Model):
                 costs.follow(self, leaving=leaving)
         return bool(moved)
 
-    def all_places(self) -> "list[Output]":
+    def all_places(self) -> list[Output]:
         """Return its outputs, as they were read with its lock or are read now."""
         return list(self.outputs.all()) if self.places is None else self.places
 
@@ -245,216 +239,3 @@ class Run(models.Model):
         """Put off the sweep's next look."""
         self.next_at = timezone.now() + timedelta(seconds=seconds)
         Run.objects.filter(pk=self.pk).update(next_at=self.next_at)
-
-
-class Move(models.Model):
-    """A line in a run's history."""
-
-    run = models.ForeignKey(Run, models.CASCADE, related_name="history")
-    at = models.DateTimeField()
-    leaving = models.CharField(max_length=20, choices=Status)
-    to = models.CharField(max_length=20, choices=Status)
-    told_by = models.CharField(max_length=20, choices=Teller)
-    why = models.TextField(blank=True)
-
-    class Meta:
-        ordering = ["at", "pk"]
-        verbose_name = _("move")
-        verbose_name_plural = _("history")
-        indexes = [models.Index(fields=["at"], condition=Q(to__in=sorted(FINAL)), name="move_that_settled")]
-
-    def __str__(self) -> str:
-        return f"{self.leaving} → {self.to}"
-
-
-class Callback(models.TextChoices):
-    """What Lamina was told about where its news of an attempt goes, and thought of it."""
-
-    ASKED = "asked", _("Asked to tell us")
-    REFUSED = "refused", _("Lamina refused our address")
-
-
-class Attempt(models.Model):
-    """One try at telling Lamina to start a run, with a callback address of its own."""
-
-    run = models.ForeignKey(Run, models.CASCADE, related_name="attempts")
-    token = models.CharField(max_length=64, unique=True, default=new_token, editable=False)
-    opened_at = models.DateTimeField(default=timezone.now)
-    lease_until = models.DateTimeField(help_text=_("Until then its worker is believed to be alive."))
-    sent_at = models.DateTimeField(
-        null=True, help_text=_("Set just before the request leaves. Empty: Lamina cannot know of it.")
-    )
-    key_mark = models.CharField(
-        max_length=64,
-        blank=True,
-        default="",
-        db_default="",
-        help_text=_("Tells with which key it was sent. Empty: not known."),
-    )
-    callback = models.CharField(max_length=10, choices=Callback, blank=True, help_text=_("Empty: not asked."))
-    closed_at = models.DateTimeField(null=True, help_text=_("When its outcome was known."))
-    outcome = models.CharField(max_length=200, blank=True)
-    unanswered = models.BooleanField(
-        default=False, help_text=_("It was sent, and nobody knows what became of it: some run at Lamina may be its.")
-    )
-
-    class Meta:
-        ordering = ["opened_at"]
-        verbose_name = _("attempt")
-        verbose_name_plural = _("attempts")
-        constraints = [
-            models.UniqueConstraint(
-                fields=["run"], condition=Q(closed_at__isnull=True), name="one_open_attempt_per_run"
-            )
-        ]
-        indexes = [models.Index(fields=["sent_at"], condition=Q(unanswered=True), name="attempt_unanswered")]
-
-    without_callback = False  # set by `claim` where Lamina has refused our address for the run before
-
-    def __str__(self) -> str:
-        return f"{self.run} {self.opened_at:%H:%M:%S}"
-
-    def close(self, outcome: str, *, unanswered: bool = False) -> None:
-        """Write down how it ended, and whether that leaves open what became of it at Lamina."""
-        self._close(Attempt.objects.filter(pk=self.pk), outcome, unanswered)
-
-    def end(self, outcome: str, *, unanswered: bool = False) -> bool:
-        """Do the same for its worker; False when it was given up: then its run is not the worker's any more."""
-        return self._close(Attempt.objects.filter(pk=self.pk, closed_at=None), outcome, unanswered)
-
-    def _close(self, rows: models.QuerySet["Attempt"], outcome: str, unanswered: bool) -> bool:
-        ended = {"closed_at": timezone.now(), "outcome": outcome[:200], "unanswered": unanswered}
-        if not rows.update(**ended):
-            return False
-        for name, value in ended.items():
-            setattr(self, name, value)
-        return True
-
-
-class OutputStatus(models.TextChoices):
-    """Where one output is, as Lamina says."""
-
-    PENDING = "pending", _("Being made")
-    COMPLETED = "completed", _("Made")
-    ERROR = "error", _("Failed")
-    CANCELLED = "cancelled", _("Cancelled")
-
-
-# What may still come: a place that was closed with its run is filled all the same when something was made.
-OPEN = frozenset({OutputStatus.PENDING, OutputStatus.CANCELLED})
-
-
-class Output(models.Model):
-    """One thing a run makes: a reserved place first, then what came of it."""
-
-    run = models.ForeignKey(Run, models.CASCADE, related_name="outputs")
-    position = models.PositiveSmallIntegerField()
-    version = models.PositiveSmallIntegerField(default=1, help_text=_("Grows with each refinement of this place."))
-    is_current = models.BooleanField(default=True, help_text=_("Whether nothing newer was made in its place."))
-    refinement = models.ForeignKey(Refinement, models.SET_NULL, null=True, related_name="outputs")
-    lamina_id = models.CharField(max_length=200, blank=True)
-    label = models.CharField(max_length=500, blank=True)
-    kind = models.CharField(max_length=20, blank=True, help_text=_("image, video, audio or text; empty: not known."))
-    status = models.CharField(max_length=20, choices=OutputStatus, default=OutputStatus.PENDING)
-    text = models.TextField(blank=True)
-    remote_url = models.TextField(blank=True)
-    error = models.TextField(blank=True)
-    media = models.ForeignKey(Media, models.SET_NULL, null=True, related_name="outputs")
-    made_at = models.DateTimeField(null=True)
-
-    copy_tries = models.PositiveSmallIntegerField(default=0)
-    copy_next_at = models.DateTimeField(null=True, help_text=_("When to copy it next; empty: nothing to copy."))
-    copy_nudged_until = models.DateTimeField(
-        null=True, help_text=_("Until then a message to copy it is believed to be on its way.")
-    )
-    copy_error = models.TextField(blank=True)
-
-    class Meta:
-        ordering = ["position", "version"]
-        verbose_name = _("output")
-        verbose_name_plural = _("outputs")
-        constraints = [
-            models.UniqueConstraint(fields=["run", "position", "version"], name="one_output_per_place_and_version"),
-            models.UniqueConstraint(
-                fields=["run", "position"], condition=Q(is_current=True), name="one_current_output_per_place"
-            ),
-        ]
-        indexes = [
-            models.Index(fields=["copy_next_at"], condition=Q(copy_next_at__isnull=False), name="output_to_copy"),
-        ]
-
-    def __str__(self) -> str:
-        return self.label or f"#{self.position + 1}"
-
-    def get_absolute_url(self) -> str:
-        """Return the address of its own page in the gallery."""
-        return reverse("gallery:detail", args=[self.run.workspace.slug, self.pk])
-
-    @property
-    def version_text(self) -> str:
-        """Return which version of several it is; empty when it is the only one."""
-        if self.version == 1 and self.is_current:
-            return ""
-        text = _("Version %d") if self.is_current else _("Version %d, earlier")
-        return text % self.version
-
-    @property
-    def is_ready(self) -> bool:
-        """Return whether a person can have it: a file of ours, or its text."""
-        return self.status == OutputStatus.COMPLETED and bool(self.media_id or self.kind == "text")
-
-    @property
-    def is_being_copied(self) -> bool:
-        """Return whether it is made but not ours yet."""
-        return self.copy_next_at is not None
-
-
-class Verdict(models.TextChoices):
-    """What we think of a delivery."""
-
-    ACCEPTED = "accepted", _("Accepted")
-    STALE = "stale", _("Stale: a hint only")
-
-
-class Delivery(models.Model):
-    """One webhook request as it arrived, kept because its signature was right."""
-
-    attempt = models.ForeignKey(Attempt, models.CASCADE, related_name="deliveries")
-    digest = models.CharField(max_length=64, unique=True, help_text=_("SHA-256 of what was signed."))
-    verdict = models.CharField(max_length=20, choices=Verdict)
-    lamina_run_id = models.CharField(max_length=100)
-    signed_at = models.DateTimeField()
-    received_at = models.DateTimeField(default=timezone.now)
-    repeats = models.PositiveIntegerField(default=0)
-    body = models.TextField()
-    applied_at = models.DateTimeField(null=True)
-    tries = models.PositiveSmallIntegerField(default=0)
-    next_at = models.DateTimeField(default=timezone.now)
-    error = models.TextField(blank=True)
-
-    class Meta:
-        ordering = ["-received_at"]
-        verbose_name = _("delivery")
-        verbose_name_plural = _("deliveries")
-        indexes = [
-            models.Index(fields=["next_at"], condition=Q(applied_at__isnull=True), name="delivery_to_apply"),
-            models.Index(fields=["received_at"], name="delivery_by_age"),
-        ]
-
-    def __str__(self) -> str:
-        return self.digest[:12]
-
-
-class SigningKey(models.Model):
-    """A public key with which Lamina signs, as we last fetched it."""
-
-    x = models.CharField(max_length=64, unique=True)
-    kid = models.CharField(max_length=100, blank=True)
-    fetched_at = models.DateTimeField(default=timezone.now)
-
-    class Meta:
-        verbose_name = _("signing key")
-        verbose_name_plural = _("signing keys")
-
-    def __str__(self) -> str:
-        return self.kid or self.x[:8]
