@@ -290,6 +290,13 @@ class RequestBudget:
             return STORE_AWAY_SECONDS
         return 0.0
 
+    def is_away(self) -> bool:
+        """Return whether Lamina is believed not to answer: none of the latest calls had a usable answer."""
+        try:
+            return bool(self._redis.hexists(self._key, "away"))
+        except RedisError:
+            return False
+
     def unanswered(self, seconds: float) -> None:
         """Take note that Lamina gave no usable answer, after so long a wait."""
         try:

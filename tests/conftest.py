@@ -16,7 +16,7 @@ from portal.catalogue.schemas import pin
 from portal.runs.models import Run
 from portal.runs.submit import submit
 from portal.workspaces import away
-from portal.workspaces.lamina import BUDGET_KEY, client_for
+from portal.workspaces.lamina import BUDGET_KEY, client_for, silence
 from portal.workspaces.models import Membership, Role, User, Workspace
 from tests.factories import MembershipFactory, UserFactory, WorkspaceFactory
 
@@ -27,10 +27,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def redis_is_here() -> Iterator[None]:
-    """What a test knows of a Redis that is away ends with it."""
+def all_is_here() -> Iterator[None]:
+    """What a test knows of a Redis or a Lamina that is away ends with it."""
     yield
     away._asking = None
+    silence.forget()
 
 
 @pytest.fixture

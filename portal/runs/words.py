@@ -60,6 +60,7 @@ class RunScreen:
         self.shared_errors = said_once(self.outputs, already=run.error if run.status == Status.FAILED else "")
         self.usual = usual
         self.waiting_because = ""
+        self.is_lamina_silent = False
         self.cost_text = ""
         self.change_line: LedgerLine | None = None
         self.mended_as: Run | None = None
@@ -182,6 +183,8 @@ class RunScreen:
                 return _("We sent this and have no answer yet. We are checking; do not send it again.")
             case Status.NEEDS_ATTENTION:
                 return _("The app has changed, or does not take what was filled in. Nothing was sent.")
+            case Status.QUEUED | Status.RUNNING if self.is_lamina_silent:
+                return _("Lamina does not answer us at the moment. This goes on there, and we keep asking.")
             case Status.QUEUED | Status.RUNNING if self.is_late:
                 return _("Taking longer than usual; nothing is lost.")
             case Status.QUEUED:
@@ -360,7 +363,8 @@ class RunScreen:
         """Return a word that changes whenever the polled part would look different."""
         late = "-late" if self.is_late else "-long" if self.is_unconfirmed_for_long else ""
         asked = "-slow" if cancel_words.is_stopping_slowly(self.run) else "-stop" if self.cancel_asked_at else ""
-        return f"{self.run.pk.hex}-{self.version}-{self.status.replace('_', '')}{late}{asked}"
+        silent = "-silent" if self.is_lamina_silent and self.status in REMOTE else ""
+        return f"{self.run.pk.hex}-{self.version}-{self.status.replace('_', '')}{late}{asked}{silent}"
 
     @property
     def poll_seconds(self) -> int:

@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from lamina_integration import AsyncLaminaClient, LaminaClient, LaminaError, Lane, RequestBudget
+from portal.workspaces import away
 from portal.workspaces.fields import Unreadable
 from portal.workspaces.models import Workspace
 
@@ -17,6 +18,8 @@ BUDGET_KEY = f"{settings.CACHES['default']['KEY_PREFIX']}:lamina-budget"
 # When Lamina last answered whatever call, as readiness tells it.
 ANSWERED_KEY = f"{settings.CACHES['default']['KEY_PREFIX']}:lamina-answered"
 NOTED_EVERY_SECONDS = 3.0
+# Whether Lamina is away a process asks Redis so often, however many pages want to know.
+AWAY_ASKED_EVERY_SECONDS = 2.0
 
 # No retries of its own: a call that cannot wait its turn goes back to the queue.
 _connection = redis.Redis.from_url(
@@ -103,6 +106,27 @@ def shared_budget() -> RequestBudget:
         window_seconds=settings.LAMINA_RATE_WINDOW_SECONDS,
         key=BUDGET_KEY,
     )
+
+
+class Silence:
+    """Whether Lamina is away, as this process has last heard."""
+
+    def __init__(self) -> None:
+        self._is_known, self._asked_at = False, -AWAY_ASKED_EVERY_SECONDS
+
+    def is_known(self) -> bool:
+        """Return whether Lamina does not answer, as far as was known within the last two seconds."""
+        now = time.monotonic()
+        if now - self._asked_at >= AWAY_ASKED_EVERY_SECONDS and not away.is_known():
+            self._is_known, self._asked_at = shared_budget().is_away(), now
+        return self._is_known
+
+    def forget(self) -> None:
+        """Ask again at the next opportunity."""
+        self._asked_at = -AWAY_ASKED_EVERY_SECONDS
+
+
+silence = Silence()
 
 
 def key_of(workspace: Workspace) -> str:

@@ -27,6 +27,7 @@ from portal.runs.words import RunScreen
 from portal.workspaces.access import CREATORS, MemberRequest, member_required
 from portal.workspaces.budgets import note_spending, spending_of
 from portal.workspaces.credits import awaited_balance
+from portal.workspaces.lamina import silence
 from portal.workspaces.models import LedgerLine, LineKind, Membership
 from portal.workspaces.tasks import nudge
 
@@ -150,7 +151,11 @@ def standing(member: Membership) -> RunScreen | None:
     """
     values = [getattr(member, f"watched_{name}") for name in STANDING]
     run = Run.from_db(None, STANDING, values)
-    return RunScreen(run, [], usual_ranges([run.app_id])[run.app_id]) if run.pk else None
+    if not run.pk:
+        return None
+    shown = RunScreen(run, [], usual_ranges([run.app_id])[run.app_id])
+    shown.is_lamina_silent = silence.is_known()
+    return shown
 
 
 @require_safe
@@ -208,6 +213,7 @@ def progress_context(
             raise Http404
         run = emptied
     shown = screen(request, run, outputs, usual_ranges([run.app_id])[run.app_id])
+    shown.is_lamina_silent = silence.is_known()
     if outputs and run.status == Status.WAITING:
         shown.waiting_because = outputs[0].last_why or ""
     if run.status == Status.CANCELLED and run.problems and run.finished_at:

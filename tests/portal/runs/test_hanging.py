@@ -11,8 +11,10 @@ import pytest
 import redis
 from django.conf import settings
 from django.db import connections
+from django.test import Client
 from django.utils import timezone
 
+from lamina_integration import RequestBudget
 from lamina_integration.sandbox import Sandbox
 from portal.catalogue.models import PinnedApp
 from portal.demo.kept import Kept
@@ -22,8 +24,8 @@ from portal.runs import tasks
 from portal.runs.models import Attempt, Delivery, Run
 from portal.runs.states import Status
 from portal.runs.submit import send, submit
-from portal.workspaces.lamina import BUDGET_KEY, shared_budget
-from portal.workspaces.models import Membership
+from portal.workspaces.lamina import BUDGET_KEY, shared_budget, silence
+from portal.workspaces.models import Membership, User
 from portal.workspaces.slots import PLACES
 
 HANGS_SECONDS = 6.0
@@ -141,3 +143,35 @@ def test_outage_leaves_one_line_in_a_run_s_history_however_long_it_lasts(
     tasks.send_run(str(run.pk))
     run.refresh_from_db()
     assert run.lamina_run_id
+
+
+@pytest.mark.django_db
+def test_page_of_a_run_at_lamina_says_that_lamina_does_not_answer_and_takes_it_back(
+    run: Run, lamina: Sandbox, as_user: Callable[[User], Client], creator: User
+) -> None:
+    lamina.set(manual=True)
+    send(run.pk)
+    visitor, address = as_user(creator), run.get_absolute_url() + "progress/"
+    calm = visitor.get(address)
+    assert "does not answer" not in calm.content.decode()
+    lamina.set(server_errors=1.0)
+    while not shared_budget().is_away():
+        tasks.track_runs()
+        Run.objects.update(next_at=timezone.now())
+    silence.forget()
+    told = visitor.get(address, headers={"If-None-Match": calm["ETag"]})
+    assert "Lamina does not answer us at the moment. This goes on there, and we keep asking." in told.content.decode()
+    assert visitor.get(address, headers={"If-None-Match": told["ETag"]}).status_code == 304
+    lamina.set(server_errors=0.0)
+    shared_budget().answered()
+    silence.forget()
+    again = visitor.get(address, headers={"If-None-Match": told["ETag"]})
+    assert "does not answer" not in again.content.decode()
+
+
+def test_pages_ask_redis_once_in_two_seconds_whether_lamina_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(RequestBudget, "is_away", lambda _self: bool(asked.append(True)))
+    for _ in range(50):
+        assert not silence.is_known()
+    assert len(asked) == 1
