@@ -80,5 +80,5 @@ def test_nothing_but_move_writes_a_run_s_state() -> None:
                     writers.append(f"{path.name}: {source[:60]}")
             if isinstance(node, ast.Assign) and any(ast.unparse(target) == "run.status" for target in node.targets):
                 writers.append(f"{path.name}: {ast.unparse(node)}")
-    assert [writer for writer in writers if not writer.startswith("models.py: Run.objects.filter(pk=self.pk")] == []
+    assert [writer for writer in writers if not writer.startswith("run.py: Run.objects.filter(pk=self.pk")] == []
     assert len(writers) == 1
