@@ -17,7 +17,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from lamina_integration import (
-    InputProblem,
     LaminaAway,
     LaminaBudgetSpent,
     LaminaInsufficientCredits,
@@ -34,17 +33,30 @@ from portal.catalogue.models import PinnedApp, SchemaVersion
 from portal.runs import callbacks, costs, lanes, track
 from portal.runs.leases import LEASE_SECONDS, renewed
 from portal.runs.models import Attempt, Callback, Run, RunLane
-from portal.runs.persist import persistently
+from portal.runs.outcomes import (
+    LONGEST_PAUSE_SECONDS,
+    MOST_TRIES,
+    NO_KEY,
+    NOT_REACHED,
+    SPENDING_STOPPED,
+    TOLD_TO_WAIT,
+    accept,
+    fail,
+    give_back,
+    give_up,
+    leave_unconfirmed,
+    pause_after,
+    refuse,
+    tries_of,
+    wait_for_credits,
+)
 from portal.runs.preparing import labels_to_send, prepare
 from portal.runs.recording import record
 from portal.runs.states import FINAL, NOT_CANCELLABLE, Status, Teller
 from portal.workspaces.brakes import (
-    TRY_EVERY,
-    credits_words,
     find_brake,
     fingerprint_of,
     may_be_braked,
-    note_refusal,
     stopped_words,
 )
 from portal.workspaces.budgets import find_stop, stops_of
@@ -53,17 +65,8 @@ from portal.workspaces.models import Membership
 
 logger = logging.getLogger(__name__)
 
-MOST_TRIES = 20  # of what goes wrong before anything is sent
 NUDGE_GRACE_SECONDS = 5  # the sweep leaves a new run to the message that was sent with it
-LONGEST_PAUSE_SECONDS = 60
 UPLOAD_REFUSED = "UPLOAD_REFUSED"
-# Outcomes of attempts that are nobody's failure, however often they repeat.
-NO_CREDITS = "no credits at Lamina"
-SPENDING_STOPPED = "spending was stopped"
-NOT_REACHED = "Lamina was not reached"
-TOLD_TO_WAIT = "Lamina or the request budget had us wait"
-NO_KEY = "the workspace's key cannot be read"
-EXCUSED = (NO_CREDITS, SPENDING_STOPPED, NOT_REACHED, TOLD_TO_WAIT, NO_KEY)
 
 
 def submit(
@@ -259,99 +262,6 @@ def _keep_back(attempt: Attempt) -> None:
         stop = find_stop(run.workspace)
         why = stopped_words(stop) if stop else _("Spending was stopped for a moment.")
         run.wait_again(told_by=Teller.WORKER, why=why, held_up=why)
-
-
-def accept(attempt: Attempt, started: RemoteRun) -> Run | None:
-    """Record that Lamina took the run, and what it said of it; return the run as that has left it."""
-    run = persistently(partial(track.adopt, attempt.run_id, started, told_by=Teller.WORKER, answered=attempt))
-    logger.info("run accepted run=%s lamina_run=%s", attempt.run.reference, started.run_id)
-    return run
-
-
-def give_back(attempt: Attempt, outcome: str, *, seconds: float, why: str) -> None:
-    """Return a claim: Lamina certainly did not take the run, so it waits for another turn."""
-    with transaction.atomic():
-        if not attempt.end(outcome):
-            return
-        again = timezone.now() + timedelta(seconds=seconds)
-        attempt.run.wait_again(told_by=Teller.WORKER, why=why, next_at=again, not_before=again)
-
-
-def wait_for_credits(attempt: Attempt, error: LaminaInsufficientCredits) -> None:
-    """Keep a run that Lamina refused for want of credits, and the key's other runs, until there are more."""
-    why = credits_words()
-    with transaction.atomic():
-        note_refusal(attempt.run.workspace)
-        if not attempt.end(NO_CREDITS):
-            return
-        again = timezone.now() + TRY_EVERY
-        attempt.run.wait_again(told_by=Teller.WORKER, why=why, held_up=why, next_at=again, not_before=again)
-    logger.warning("run waits for credits run=%s lamina_request=%s", attempt.run.reference, error.request_id)
-
-
-def refuse(attempt: Attempt, problems: tuple[InputProblem, ...]) -> None:
-    """Hand the run back to its person: these inputs are not taken, and nothing was spent."""
-    with transaction.atomic():
-        if not attempt.end("inputs refused"):
-            return
-        run = attempt.run
-        run.refresh_from_db(fields=["status", "cancel_asked_at"])
-        if run.cancel_asked_at:
-            run.move(Status.CANCELLED, told_by=Teller.PERSON, why=_("Cancelled. Lamina does not have it."))
-            return
-        run.move(
-            Status.NEEDS_ATTENTION,
-            told_by=Teller.WORKER,
-            why=_("The app does not take these inputs."),
-            problems=[{"param": p.param, "code": p.code, "message": p.message} for p in problems],
-        )
-
-
-def leave_unconfirmed(attempt: Attempt, *, why: str) -> None:
-    """Record that the request went out and no answer came: it may or may not exist at Lamina."""
-    with transaction.atomic():
-        if not attempt.end(f"no answer: {why}", unanswered=True):
-            return
-        attempt.run.refresh_from_db()
-        attempt.run.move(
-            Status.UNCONFIRMED, told_by=Teller.WORKER, why=_("Sent, and no answer came."), next_at=timezone.now()
-        )
-    logger.warning("run unconfirmed run=%s error=%s", attempt.run.reference, why)
-
-
-def fail(attempt: Attempt, error: LaminaResponseError) -> None:
-    """Record that Lamina said no; nothing was started and nothing spent."""
-    code = "refused"
-    if isinstance(error, LaminaNotFound):
-        code = "app_gone"
-    elif error.status_code in (401, 403):
-        code = "key_refused"
-    with transaction.atomic():
-        if not attempt.end(f"refused: {error.code or error.status_code}"):
-            return
-        attempt.run.move(
-            Status.FAILED, told_by=Teller.WORKER, why=str(error)[:500], error=str(error)[:2000], error_code=code
-        )
-    logger.warning("run refused run=%s code=%s lamina_request=%s", attempt.run.reference, error.code, error.request_id)
-
-
-def give_up(attempt: Attempt) -> None:
-    """Fail a run that something on our side keeps from being sent, before anything was spent."""
-    why = _("Something on our side kept it from being sent.")
-    with transaction.atomic():
-        if not attempt.end("given up"):
-            return
-        attempt.run.move(Status.FAILED, told_by=Teller.WORKER, why=why, error=why, error_code="ours")
-
-
-def pause_after(run: Run) -> float:
-    """Return how long to wait before the next attempt, in seconds: doubling up to a minute."""
-    return float(min(LONGEST_PAUSE_SECONDS, 2 ** min(run.attempts.count(), 6)))
-
-
-def tries_of(run: Run) -> int:
-    """Return how many attempts something went wrong with."""
-    return run.attempts.exclude(outcome__in=EXCUSED).count()
 
 
 def cancel(run: Run) -> None:

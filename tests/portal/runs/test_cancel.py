@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from lamina_integration import InputProblem, RemoteRun
 from lamina_integration.sandbox import Sandbox
-from portal.runs import reconcile, submit, tasks, track
+from portal.runs import outcomes, reconcile, submit, tasks, track
 from portal.runs.models import Run
 from portal.runs.states import Status, Teller
 from portal.workspaces.models import User
@@ -159,7 +159,7 @@ def test_run_that_lamina_cannot_stop_is_not_offered_to_be_cancelled(
 def test_cancel_while_sending_ends_a_run_whose_inputs_are_refused(run: Run) -> None:
     attempt = submit.claim(run.pk)
     submit.cancel(Run.objects.get(pk=run.pk))
-    submit.refuse(attempt, (PROBLEM,))
+    outcomes.refuse(attempt, (PROBLEM,))
     run.refresh_from_db()
     assert run.status == Status.CANCELLED
 
@@ -167,14 +167,14 @@ def test_cancel_while_sending_ends_a_run_whose_inputs_are_refused(run: Run) -> N
 def test_cancel_at_the_moment_inputs_are_refused_is_not_forgotten(run: Run) -> None:
     attempt = submit.claim(run.pk)
     seen_while_sending = Run.objects.get(pk=run.pk)
-    submit.refuse(attempt, (PROBLEM,))
+    outcomes.refuse(attempt, (PROBLEM,))
     submit.cancel(seen_while_sending)
     run.refresh_from_db()
     assert run.status == Status.CANCELLED, "the click saw an older state"
 
 
 def test_cancel_that_crossed_a_refusal_ends_the_run_at_the_next_sweep(run: Run) -> None:
-    submit.refuse(submit.claim(run.pk), (PROBLEM,))
+    outcomes.refuse(submit.claim(run.pk), (PROBLEM,))
     Run.objects.update(cancel_asked_at=timezone.now())
     assert reconcile.runs_to_cancel() == []
     run.refresh_from_db()
@@ -189,7 +189,7 @@ def test_cancel_while_sending_is_told_to_lamina_as_soon_as_it_has_the_run(
     started = submit._call(attempt)
     press(visitor, run)
     assert "Cancelled while it was being sent." in page_of(visitor, run)
-    submit.accept(attempt, started)
+    outcomes.accept(attempt, started)
     tasks.after_news(run.pk)
     assert nudged == ["cancel_run"]
     tasks.after_news(run.pk)
@@ -200,7 +200,7 @@ def test_cancel_while_sending_is_told_to_lamina_as_soon_as_it_has_the_run(
 
 
 def test_run_that_needs_attention_can_be_let_be(visitor: Client, run: Run) -> None:
-    submit.refuse(submit.claim(run.pk), (PROBLEM,))
+    outcomes.refuse(submit.claim(run.pk), (PROBLEM,))
     page = page_of(visitor, run)
     assert "cancel-open" in page
     assert "Nothing was sent and nothing was charged." in page

@@ -11,8 +11,9 @@ from lamina_integration.sandbox import Sandbox
 from portal.catalogue.models import App, PinnedApp
 from portal.runs import costs, reconcile
 from portal.runs.models import Run
+from portal.runs.outcomes import give_up, leave_unconfirmed, refuse
 from portal.runs.states import Status, Teller
-from portal.runs.submit import cancel, claim, give_up, leave_unconfirmed, mark_sent, refuse, send, submit
+from portal.runs.submit import cancel, claim, mark_sent, send, submit
 from portal.runs.track import adopt, apply
 from portal.workspaces.budgets import OverBudget, state_of
 from portal.workspaces.models import LedgerLine, LineKind, LineState, Membership, Workspace

@@ -19,7 +19,7 @@ from lamina_integration import Lane
 from lamina_integration.sandbox import Sandbox
 from lamina_integration.webhooks import sign
 from portal.operations.figures import figures
-from portal.runs import inbox, models, rejections, submit
+from portal.runs import inbox, models, outcomes, rejections, submit
 from portal.runs.hints import GIVE_UP_AFTER_TRIES
 from portal.runs.models import Delivery, Run
 from portal.runs.rounds import go_round
@@ -552,7 +552,7 @@ def test_delivery_that_overtakes_the_answer_to_the_start_is_not_lost(
     inbox.apply_delivery(delivery.pk)
     run.refresh_from_db()
     assert (run.status, run.lamina_run_id) == (Status.COMPLETED, started.run_id)
-    submit.accept(attempt, started)
+    outcomes.accept(attempt, started)
     run.refresh_from_db()
     attempt.refresh_from_db()
     assert (run.status, attempt.outcome) == (Status.COMPLETED, "accepted")

@@ -15,7 +15,7 @@ from django.utils import timezone
 from lamina_integration import RemoteRun
 from lamina_integration.sandbox import Sandbox
 from portal.catalogue.models import PinnedApp
-from portal.runs import reconcile, submit, track
+from portal.runs import outcomes, reconcile, submit, track
 from portal.runs.models import Attempt, Run
 from portal.runs.states import Status, Teller
 from portal.runs.submit import claim
@@ -142,7 +142,7 @@ def test_answer_that_names_another_run_s_closes_its_attempt_all_the_same(
     attempt = submit.claim(run.pk)
     submit.mark_sent(attempt)
     remote = RemoteRun.model_validate({"runId": "far-away", "status": "running", "outputs": []})
-    assert submit.accept(attempt, remote) is None
+    assert outcomes.accept(attempt, remote) is None
     attempt.refresh_from_db()
     run.refresh_from_db()
     assert attempt.outcome == "accepted"

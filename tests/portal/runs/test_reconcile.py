@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from lamina_integration import Page, RunSummary
 from lamina_integration.sandbox import Sandbox
-from portal.runs import inbox, reconcile, settle, submit
+from portal.runs import inbox, outcomes, reconcile, settle, submit
 from portal.runs.lanes import runs_to_send
 from portal.runs.models import Attempt, Delivery, Run
 from portal.runs.states import Status
@@ -274,7 +274,7 @@ def test_cancel_that_was_asked_for_while_it_was_sent_is_not_forgotten(run: Run) 
     attempt = submit.claim(run.pk)
     assert attempt is not None
     submit.cancel(Run.objects.get(pk=run.pk))
-    submit.give_back(attempt, submit.NOT_REACHED, seconds=1, why="Lamina is away")
+    outcomes.give_back(attempt, outcomes.NOT_REACHED, seconds=1, why="Lamina is away")
     run.refresh_from_db()
     assert run.status == Status.CANCELLED
 

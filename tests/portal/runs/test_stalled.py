@@ -21,11 +21,12 @@ from lamina_integration import (
     RequestBudget,
 )
 from lamina_integration.sandbox import Sandbox
-from portal.runs import leases, persist, reconcile, settle, submit, track
+from portal.runs import leases, outcomes, persist, reconcile, settle, submit, track
 from portal.runs.lanes import runs_to_send
 from portal.runs.models import Attempt, Run
+from portal.runs.outcomes import leave_unconfirmed
 from portal.runs.states import Status
-from portal.runs.submit import claim, leave_unconfirmed, mark_sent, send
+from portal.runs.submit import claim, mark_sent, send
 from portal.workspaces.models import User
 from tests.portal.runs.test_reconcile import age
 
@@ -51,13 +52,13 @@ def taken_over(run: Run) -> tuple[Attempt, Attempt]:
 @pytest.mark.parametrize(
     "wake",
     [
-        pytest.param(partial(submit.give_back, outcome="x", seconds=0, why="x"), id="gives back"),
-        pytest.param(partial(submit.refuse, problems=(InputProblem("a", "b", "c"),)), id="refused"),
-        pytest.param(partial(submit.fail, error=LaminaNotFound("x", **REFUSED)), id="fails"),
-        pytest.param(submit.give_up, id="gives up"),
+        pytest.param(partial(outcomes.give_back, outcome="x", seconds=0, why="x"), id="gives back"),
+        pytest.param(partial(outcomes.refuse, problems=(InputProblem("a", "b", "c"),)), id="refused"),
+        pytest.param(partial(outcomes.fail, error=LaminaNotFound("x", **REFUSED)), id="fails"),
+        pytest.param(outcomes.give_up, id="gives up"),
         pytest.param(partial(leave_unconfirmed, why="x"), id="unanswered"),
         pytest.param(
-            partial(submit.wait_for_credits, error=LaminaInsufficientCredits("x", **REFUSED)), id="no credits"
+            partial(outcomes.wait_for_credits, error=LaminaInsufficientCredits("x", **REFUSED)), id="no credits"
         ),
     ],
 )
@@ -71,7 +72,7 @@ def test_worker_that_stalled_moves_nothing_that_another_one_sends(
     leave_unconfirmed(second, why="the answer was lost")
     run.refresh_from_db()
     assert run.status == Status.UNCONFIRMED, "it would be sent blindly"
-    submit.accept(second, RemoteRun.model_validate({"runId": "two", "status": "queued", "outputs": []}))
+    outcomes.accept(second, RemoteRun.model_validate({"runId": "two", "status": "queued", "outputs": []}))
     run.refresh_from_db()
     assert (run.status, run.lamina_run_id) == (Status.QUEUED, "two")
 

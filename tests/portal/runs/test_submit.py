@@ -15,7 +15,7 @@ from lamina_integration import RemoteRun
 from lamina_integration.sandbox import Sandbox
 from portal.catalogue.models import PinnedApp
 from portal.operations.selfcheck import check_addresses
-from portal.runs import callbacks, tasks, track
+from portal.runs import callbacks, outcomes, tasks, track
 from portal.runs import submit as submitting
 from portal.runs.callbacks import address_is_refused
 from portal.runs.inputs_shown import refusals
@@ -259,7 +259,7 @@ def test_fault_of_ours_makes_the_run_wait_and_at_last_fail_with_nothing_spent(
     assert starts(lamina) == []
 
 
-@pytest.mark.parametrize("outcome", submitting.EXCUSED)
+@pytest.mark.parametrize("outcome", outcomes.EXCUSED)
 def test_tries_that_were_nobody_s_failure_do_not_count(run: Run, monkeypatch: pytest.MonkeyPatch, outcome: str) -> None:
     now = timezone.now()
     Attempt.objects.bulk_create(Attempt(run=run, lease_until=now, closed_at=now, outcome=outcome) for _ in range(3))

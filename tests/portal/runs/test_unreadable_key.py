@@ -11,8 +11,9 @@ from lamina_integration.sandbox import Sandbox
 from portal.catalogue.models import PinnedApp
 from portal.runs import rounds, tasks
 from portal.runs.models import Run
+from portal.runs.outcomes import EXCUSED
 from portal.runs.states import Status
-from portal.runs.submit import EXCUSED, send
+from portal.runs.submit import send
 from portal.workspaces.brakes import note_refusal
 from portal.workspaces.lamina import clients_of_every_key
 from portal.workspaces.models import Membership, User, Workspace
