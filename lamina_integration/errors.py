@@ -3,7 +3,8 @@
 LaminaError
     LaminaUnreachable               no usable answer; a request that changes something may have taken effect
     LaminaResponseError             an answer that says no
-        LaminaAuthError             the key is missing, unknown or may not do this
+        LaminaAuthError             the key is missing or unknown
+            LaminaForbidden         the key is good, and may not do this
         LaminaNotFound              no such app, run or asset (or not ours)
         LaminaInvalidInputs         what was sent does not fit; problems by parameter
         LaminaInsufficientCredits   the workspace cannot pay for it
@@ -77,7 +78,11 @@ class LaminaResponseError(LaminaError):
 
 
 class LaminaAuthError(LaminaResponseError):
-    """The key is missing, unknown, or not allowed to do this (401, 403)."""
+    """The key is missing, unknown or revoked (401), or not allowed to do this (see LaminaForbidden)."""
+
+
+class LaminaForbidden(LaminaAuthError):
+    """The key is known and not allowed to do this (403), such as to run an app of somebody else's."""
 
 
 class LaminaNotFound(LaminaResponseError):

@@ -17,6 +17,7 @@ from lamina_integration.client.rate_limit import read_retry_after
 from lamina_integration.errors import (
     InputProblem,
     LaminaAuthError,
+    LaminaForbidden,
     LaminaInsufficientCredits,
     LaminaInvalidInputs,
     LaminaNotFound,
@@ -119,8 +120,10 @@ def _error(answer: Answer) -> LaminaUnreachable | LaminaResponseError:
         return LaminaRateLimited(message, retry_after=read_retry_after(answer.headers, body), **facts)
     if not 400 <= status < 500:
         return LaminaUnreachable(message, maybe_sent=True, request_id=request_id, status_code=status)
-    if status in (401, 403):
+    if status == 401:
         return LaminaAuthError(message, **facts)
+    if status == 403:
+        return LaminaForbidden(message, **facts)
     if status == 404:
         return LaminaNotFound(message, **facts)
     if status in (400, 422):

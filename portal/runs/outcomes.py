@@ -12,12 +12,20 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from lamina_integration import InputProblem, LaminaInsufficientCredits, LaminaNotFound, LaminaResponseError, RemoteRun
+from lamina_integration import (
+    InputProblem,
+    LaminaAuthError,
+    LaminaForbidden,
+    LaminaInsufficientCredits,
+    LaminaNotFound,
+    LaminaResponseError,
+    RemoteRun,
+)
 from portal.runs import track
 from portal.runs.models import Attempt, Run
 from portal.runs.persist import persistently
 from portal.runs.states import Status, Teller
-from portal.workspaces.brakes import TRY_EVERY, credits_words, note_refusal
+from portal.workspaces.brakes import TRY_EVERY, credits_words, key_words, note_key_refused, note_refusal
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +37,8 @@ SPENDING_STOPPED = "spending was stopped"
 NOT_REACHED = "Lamina was not reached"
 TOLD_TO_WAIT = "Lamina or the request budget had us wait"
 NO_KEY = "the workspace's key cannot be read"
-EXCUSED = (NO_CREDITS, SPENDING_STOPPED, NOT_REACHED, TOLD_TO_WAIT, NO_KEY)
+KEY_REFUSED = "Lamina does not accept the key"
+EXCUSED = (NO_CREDITS, SPENDING_STOPPED, NOT_REACHED, TOLD_TO_WAIT, NO_KEY, KEY_REFUSED)
 
 
 def accept(attempt: Attempt, started: RemoteRun) -> Run | None:
@@ -50,14 +59,25 @@ def give_back(attempt: Attempt, outcome: str, *, seconds: float, why: str) -> No
 
 def wait_for_credits(attempt: Attempt, error: LaminaInsufficientCredits) -> None:
     """Keep a run that Lamina refused for want of credits, and the key's other runs, until there are more."""
-    why = credits_words()
     with transaction.atomic():
         note_refusal(attempt.run.workspace)
-        if not attempt.end(NO_CREDITS):
-            return
+        _wait_behind_brake(attempt, NO_CREDITS, credits_words())
+    logger.warning("run waits for credits run=%s lamina_request=%s", attempt.run.reference, error.request_id)
+
+
+def wait_for_key(attempt: Attempt, error: LaminaAuthError) -> None:
+    """Keep a run whose key Lamina does not accept, and the key's other runs, until it does or there is another key."""
+    with transaction.atomic():
+        note_key_refused(attempt.run.workspace)
+        _wait_behind_brake(attempt, KEY_REFUSED, key_words())
+    logger.warning("run waits for its key run=%s lamina_request=%s", attempt.run.reference, error.request_id)
+
+
+def _wait_behind_brake(attempt: Attempt, outcome: str, why: str) -> None:
+    """Return a claim until its brake is released: whoever sees to that wakes the run."""
+    if attempt.end(outcome):
         again = timezone.now() + TRY_EVERY
         attempt.run.wait_again(told_by=Teller.WORKER, why=why, held_up=why, next_at=again, not_before=again)
-    logger.warning("run waits for credits run=%s lamina_request=%s", attempt.run.reference, error.request_id)
 
 
 def refuse(attempt: Attempt, problems: tuple[InputProblem, ...]) -> None:
@@ -92,11 +112,7 @@ def leave_unconfirmed(attempt: Attempt, *, why: str) -> None:
 
 def fail(attempt: Attempt, error: LaminaResponseError) -> None:
     """Record that Lamina said no; nothing was started and nothing spent."""
-    code = "refused"
-    if isinstance(error, LaminaNotFound):
-        code = "app_gone"
-    elif error.status_code in (401, 403):
-        code = "key_refused"
+    code = "app_gone" if isinstance(error, LaminaNotFound | LaminaForbidden) else "refused"
     with transaction.atomic():
         if not attempt.end(f"refused: {error.code or error.status_code}"):
             return

@@ -17,8 +17,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from lamina_integration import (
+    LaminaAuthError,
     LaminaAway,
     LaminaBudgetSpent,
+    LaminaForbidden,
     LaminaInsufficientCredits,
     LaminaInvalidInputs,
     LaminaNotFound,
@@ -49,6 +51,7 @@ from portal.runs.outcomes import (
     refuse,
     tries_of,
     wait_for_credits,
+    wait_for_key,
 )
 from portal.runs.preparing import labels_to_send, prepare
 from portal.runs.recording import record
@@ -153,6 +156,10 @@ def _call(attempt: Attempt) -> RemoteRun | None:
         give_back(attempt, TOLD_TO_WAIT, seconds=error.retry_after, why=_("Lamina asks us to wait a moment."))
     except LaminaInsufficientCredits as error:
         wait_for_credits(attempt, error)
+    except LaminaForbidden as error:
+        fail(attempt, error)
+    except LaminaAuthError as error:
+        wait_for_key(attempt, error)
     except LaminaInvalidInputs as error:
         if error.code == callbacks.REFUSED_CODE:
             callbacks.note_refused(attempt)

@@ -257,4 +257,4 @@ class LedgerLineAdmin(ReadOnlyAdmin):
 class WalletAdmin(ReadOnlyAdmin):
     """The keys that Lamina once found without credits, and whether their runs are held back."""
 
-    list_display = ["fingerprint", "refused_at", "balance_then", "balance", "asked_at", "try_at"]
+    list_display = ["fingerprint", "refused_at", "key_refused_at", "balance_then", "balance", "asked_at", "try_at"]

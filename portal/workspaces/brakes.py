@@ -1,9 +1,10 @@
-"""What keeps a workspace's runs from being sent: a stop of spending, or no credits left at Lamina.
+"""What keeps a workspace's runs from being sent: a stop of spending, no credits left at Lamina, or a key it refuses.
 
 Runs behind a brake stay waiting and go on by themselves when it is released. Credits count by key:
 once Lamina has refused a start for want of them, the other runs of the same key are not worth a
 request each. They go on when the balance grows; and now and then one is let through to try, because
-a balance may tell less than the whole story.
+a balance may tell less than the whole story. A key that was refused is asked for its balance now and
+then, too, and its runs go on when there is an answer, or when staff have replaced it.
 """
 
 import logging
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 TRY_EVERY = timedelta(minutes=5)
 ASK_EVERY = timedelta(seconds=30)
+IS_REFUSED = Q(refused_at__isnull=False) | Q(key_refused_at__isnull=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,18 @@ def credits_words() -> str:
     return _("The workspace has not enough credits at Lamina. It is saved and goes on when topped up.")
 
 
+def key_words() -> str:
+    """Return what a waiting run says while Lamina refuses its key."""
+    return _("Lamina does not accept this workspace's key. Staff have to mend it; this waits and goes on by itself.")
+
+
 def brakes() -> dict[int, Brake]:
     """Return the brakes of every workspace that has one, by its id."""
     found: dict[int, Brake] = {}
-    for wallet, ids in _dry_wallets():
+    for wallet, ids in _refused_wallets():
         may_try = wallet.try_at is None or wallet.try_at <= timezone.now()
-        found |= dict.fromkeys(ids, Brake(credits_words(), may_try))
+        brake = Brake(key_words()) if wallet.key_refused_at else Brake(credits_words(), may_try)
+        found |= dict.fromkeys(ids, brake)
     stops = list(SpendingStop.objects.filter(lifted_at=None).order_by("-at"))
     for stop in stops:
         if stop.workspace_id:
@@ -64,9 +72,8 @@ def brakes() -> dict[int, Brake]:
 
 
 def may_be_braked() -> Q:
-    """Return an expression for whether it is worth looking with `find_brake`: any stop, or any key without credits."""
-    is_dry = Exists(Wallet.objects.filter(refused_at__isnull=False))
-    return Q(Exists(SpendingStop.objects.filter(lifted_at=None))) | Q(is_dry)
+    """Return an expression for whether it is worth looking with `find_brake`: any stop, or any key that was refused."""
+    return Q(Exists(SpendingStop.objects.filter(lifted_at=None))) | Q(Exists(Wallet.objects.filter(IS_REFUSED)))
 
 
 def find_brake(workspace: Workspace, *, amount_of: Callable[[], Decimal]) -> str:
@@ -77,7 +84,9 @@ def find_brake(workspace: Workspace, *, amount_of: Callable[[], Decimal]) -> str
     stop = find_stop(workspace)
     if stop is not None:
         return stopped_words(stop)
-    wallet = Wallet.objects.filter(fingerprint=fingerprint_of(workspace), refused_at__isnull=False).first()
+    wallet = Wallet.objects.filter(IS_REFUSED, fingerprint=fingerprint_of(workspace)).first()
+    if wallet is not None and wallet.key_refused_at:
+        return key_words()
     if wallet is None or (wallet.balance is not None and amount_of() <= wallet.balance):
         return ""
     now = timezone.now()
@@ -103,9 +112,20 @@ def note_refusal(workspace: Workspace) -> None:
         logger.warning("no credits left at Lamina workspace=%s", workspace)
 
 
+def note_key_refused(workspace: Workspace) -> None:
+    """Remember that Lamina does not accept a workspace's key."""
+    wallet, _created = Wallet.objects.get_or_create(fingerprint=fingerprint_of(workspace))
+    fresh = Wallet.objects.filter(pk=wallet.pk, key_refused_at=None)
+    if fresh.update(key_refused_at=timezone.now(), asked_at=None):
+        logger.error("Lamina does not accept a key workspace=%s", workspace)
+
+
 def note_balance(workspace: Workspace, balance: Decimal, *, asked_at: datetime) -> None:
-    """Let the runs of a key go on when its balance has grown since Lamina refused one."""
-    refused = Wallet.objects.filter(fingerprint=fingerprint_of(workspace), refused_at__lte=asked_at)
+    """Let the runs of a key go on that Lamina accepts again, or when its balance has grown since it refused one."""
+    wallets = Wallet.objects.filter(fingerprint=fingerprint_of(workspace))
+    if wallets.filter(key_refused_at__lte=asked_at).update(key_refused_at=None):
+        logger.info("Lamina accepts a key again workspace=%s", workspace)
+    refused = wallets.filter(refused_at__lte=asked_at)
     if refused.filter(balance_then__lt=balance).update(refused_at=None, balance_then=None, balance=None):
         logger.info("credits were topped up workspace=%s", workspace)
         return
@@ -115,24 +135,26 @@ def note_balance(workspace: Workspace, balance: Decimal, *, asked_at: datetime) 
 
 
 def balances_to_ask() -> list[int]:
-    """Return a workspace for each key without credits whose balance is worth asking for again."""
+    """Return a workspace for each refused key whose balance is worth asking for again, and forget keys nobody has."""
     now = timezone.now()
+    is_due = Q(asked_at=None) | Q(asked_at__lte=now - ASK_EVERY)
     ids = []
-    for wallet, workspace_ids in _dry_wallets():
-        is_due = Q(asked_at=None) | Q(asked_at__lte=now - ASK_EVERY)
-        if workspace_ids and Wallet.objects.filter(is_due, pk=wallet.pk).update(asked_at=now):
+    for wallet, workspace_ids in _refused_wallets():
+        if not workspace_ids:
+            Wallet.objects.filter(pk=wallet.pk).update(refused_at=None, key_refused_at=None)
+        elif Wallet.objects.filter(is_due, pk=wallet.pk).update(asked_at=now):
             ids.append(workspace_ids[0])
     return ids
 
 
-def _dry_wallets() -> list[tuple[Wallet, list[int]]]:
-    """Return the wallets that Lamina found empty, with the workspaces that pay from them."""
-    dry: dict[str, tuple[Wallet, list[int]]] = {
-        wallet.fingerprint: (wallet, []) for wallet in Wallet.objects.filter(refused_at__isnull=False)
+def _refused_wallets() -> list[tuple[Wallet, list[int]]]:
+    """Return the wallets that Lamina found empty and those of keys it does not accept, with their workspaces."""
+    refused: dict[str, tuple[Wallet, list[int]]] = {
+        wallet.fingerprint: (wallet, []) for wallet in Wallet.objects.filter(IS_REFUSED)
     }
-    if not dry:
+    if not refused:
         return []
     for workspace in Workspace.objects.only("lamina_api_key").order_by("pk"):
-        if found := dry.get(fingerprint_of(workspace)):
+        if found := refused.get(fingerprint_of(workspace)):
             found[1].append(workspace.pk)
-    return list(dry.values())
+    return list(refused.values())

@@ -270,10 +270,13 @@ class SpendingStop(models.Model):
 
 
 class Wallet(models.Model):
-    """The credits behind one Lamina key, from the moment that Lamina first refused a start for want of them."""
+    """What is known of one Lamina key, from the moment that Lamina first refused it, or a start for want of credits."""
 
     fingerprint = models.CharField(max_length=64, unique=True, help_text=_("Tells keys apart; never the key itself."))
-    refused_at = models.DateTimeField(null=True, help_text=_("Empty: nothing keeps its runs from being sent."))
+    refused_at = models.DateTimeField(null=True, help_text=_("Since when it has no credits. Empty: it has some."))
+    key_refused_at = models.DateTimeField(
+        null=True, help_text=_("Since when Lamina does not accept the key. Empty: it does.")
+    )
     balance_then = credits_field(null=True, help_text=_("The least that was left since Lamina refused."))
     balance = credits_field(null=True, help_text=_("As last told since then; empty: not asked yet."))
     asked_at = models.DateTimeField(null=True, help_text=_("When its balance was last asked for."))

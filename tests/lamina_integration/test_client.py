@@ -23,6 +23,7 @@ from lamina_integration import (
     LaminaAuthError,
     LaminaBudgetSpent,
     LaminaClient,
+    LaminaForbidden,
     LaminaInsufficientCredits,
     LaminaInvalidInputs,
     LaminaNotFound,
@@ -169,7 +170,7 @@ def test_upload_urls_come_in_the_order_of_the_files() -> None:
     ("status", "kind"),
     [
         (401, LaminaAuthError),
-        (403, LaminaAuthError),
+        (403, LaminaForbidden),
         (404, LaminaNotFound),
         (400, LaminaInvalidInputs),
         (422, LaminaInvalidInputs),

@@ -1,15 +1,18 @@
-"""What waits behind a stop of spending or an empty wallet: it says why, is not hammered, and goes on by itself."""
+"""What waits behind a stop of spending, an empty wallet or a refused key: says why, is not hammered, goes on alone."""
 
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
+from lamina_integration import LaminaForbidden
 from lamina_integration.sandbox import Sandbox
 from portal.catalogue.models import App, PinnedApp
 from portal.runs import lanes, reconcile, refine, tasks
@@ -18,12 +21,13 @@ from portal.runs.recording import MOST_FOLLOWERS
 from portal.runs.states import Status, Teller
 from portal.runs.submit import claim, mark_sent, send, submit
 from portal.runs.track import adopt
-from portal.workspaces.brakes import balances_to_ask
+from portal.workspaces.brakes import balances_to_ask, fingerprint_of
 from portal.workspaces.budgets import lift, state_of, stop_spending
 from portal.workspaces.credits import refresh_balance
 from portal.workspaces.models import LedgerLine, LineKind, Membership, User, Wallet, Workspace
 from tests.portal.runs.test_costs import news
 
+NOT_ACCEPTED = "Lamina does not accept this workspace's key. Staff have to mend it; this waits and goes on by itself."
 TOO_FEW = "The workspace has not enough credits at Lamina. It is saved and goes on when topped up."
 
 
@@ -98,6 +102,67 @@ def test_cancel_works_while_spending_is_stopped(
     as_user(creator).post(f"{run.get_absolute_url()}cancel/")
     assert refresh(run).status == Status.CANCELLED
     assert state_of(run.workspace).used == 0
+
+
+def test_run_whose_key_lamina_refuses_waits_in_those_words_and_the_key_s_other_runs_with_it(
+    run: Run, member: Membership, settings: Any, lamina: Sandbox, as_user: Callable[[User], Client], creator: User
+) -> None:
+    settings.LAMINA_API_KEY = "lma_wrong"
+    send(run.pk)
+    assert (refresh(run).status, run.held_up) == (Status.WAITING, NOT_ACCEPTED)
+    asked = lamina.ledger()["requests"]["total"]
+    later = another(run, member)
+    for _ in range(5):
+        send(later.pk)
+        sweep()
+    assert refresh(later).held_up == NOT_ACCEPTED
+    assert (run.attempts.count(), later.attempts.count()) == (1, 0)
+    assert lamina.ledger()["requests"]["total"] == asked
+    assert state_of(run.workspace).held > 0
+    page = as_user(creator).get(run.get_absolute_url()).content.decode()
+    assert "Lamina does not accept this workspace&#x27;s key." in page
+
+
+def test_runs_go_on_when_their_key_is_replaced(run: Run, settings: Any, lamina: Sandbox) -> None:
+    right = settings.LAMINA_API_KEY
+    settings.LAMINA_API_KEY = "lma_wrong"
+    send(run.pk)
+    sweep()
+    assert starts(lamina) == 0
+    settings.LAMINA_API_KEY = right
+    for run_id, _lane in lanes.runs_to_send():
+        send(run_id)
+    assert (refresh(run).held_up, starts(lamina)) == ("", 1)
+    assert balances_to_ask() == []
+    assert not Wallet.objects.filter(key_refused_at__isnull=False).exists(), "nobody speaks with that key any more"
+
+
+def test_runs_go_on_when_lamina_accepts_the_key_again(run: Run, settings: Any, lamina: Sandbox) -> None:
+    right = settings.LAMINA_API_KEY
+    settings.LAMINA_API_KEY = "lma_wrong"
+    send(run.pk)
+    settings.LAMINA_API_KEY = right
+    # As if the right key had been the refused one: revoked at Lamina, and given back.
+    Wallet.objects.update(fingerprint=fingerprint_of(run.workspace))
+    assert lanes.runs_to_send() == []
+    assert balances_to_ask() == [run.workspace_id]
+    look_at_balance(run.workspace)
+    for run_id, _lane in lanes.runs_to_send():
+        send(run_id)
+    assert (refresh(run).held_up, starts(lamina)) == ("", 1)
+
+
+def test_app_that_the_key_may_not_run_fails_the_run(
+    run: Run, member: Membership, lamina: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = LaminaForbidden("No access to this app", status_code=403, code="FORBIDDEN")
+    monkeypatch.setattr("portal.runs.submit.prepare", Mock(side_effect=refused))
+    send(run.pk)
+    assert (refresh(run).status, run.error_code) == (Status.FAILED, "app_gone")
+    monkeypatch.undo()
+    later = another(run, member)
+    send(later.pk)
+    assert refresh(later).status != Status.WAITING, "the key itself is good"
 
 
 def test_run_refused_for_want_of_credits_waits_in_those_words(

@@ -160,13 +160,6 @@ def test_text_that_looks_like_a_file_reference_stays_text(run: Run, lamina: Sand
     assert starts(lamina)[0]["inputs"] == {"brief_text": media.ref}
 
 
-def test_key_that_lamina_refuses_fails_the_run(run: Run, settings: object) -> None:
-    settings.LAMINA_API_KEY = "lma_wrong"
-    send(run.pk)
-    run.refresh_from_db()
-    assert (run.status, run.error_code) == (Status.FAILED, "key_refused")
-
-
 def test_app_that_is_gone_fails_the_run(run: Run) -> None:
     run.app.lamina_id = "gone"
     run.app.save()
