@@ -4,6 +4,7 @@ import hashlib
 import threading
 import time
 from collections import Counter
+from typing import Any
 
 from lamina_integration.webhooks import TIMESTAMP_HEADER
 from tests.storm.lamina import signed
@@ -70,17 +71,12 @@ def count_rows(trial: Trial) -> None:
     What was signed is not in the ledger. But each 200 is a row and each 202 a repeat, a row's digest is
     that of its own body, and of each state that Lamina told of a run to an address there is one.
     """
-    found = trial.stage.rows.ask(
-        "select d.digest, d.repeats, d.body, d.signed_at, d.lamina_run_id, a.token,"
-        " d.body::json->'data'->>'status' as status"
-        " from runs_delivery d join runs_attempt a on a.id = d.attempt_id"
-    )
-    told = trial.stage.lamina.ledger()["deliveries"]
+    # One may be on its way: its row is there before Lamina has its answer.
+    wait_until(lambda: told_and_kept(trial)[-1], seconds=20, pause=1)
+    found, told, is_equal = told_and_kept(trial)
     answers = Counter(each["answer"] for each in told)
-    unanswered = sum(count for answer, count in answers.items() if not isinstance(answer, int))
-    stored, repeats = len(found), sum(row["repeats"] for row in found)
-    trial.demand(0 <= stored - answers[200] <= unanswered, f"{stored} rows for {answers[200]} deliveries answered 200")
-    trial.demand(0 <= repeats - answers[202] <= unanswered, f"{repeats} repeats counted, {answers[202]} answered 202")
+    repeats = sum(row["repeats"] for row in found)
+    trial.demand(is_equal, f"{len(found)} rows and {repeats} repeats are counted for the answers {dict(answers)}")
     trial.demand(answers[202], "nothing was repeated: nothing was tried")
     untrue = [
         row for row in found if row["digest"] != digest_of(int(row["signed_at"].timestamp()), row["body"].encode())
@@ -90,6 +86,23 @@ def count_rows(trial: Trial) -> None:
     taken = [each for each in told if each["kind"] in {"genuine", "stale"} and each["answer"] in {200, 202}]
     missing = {(each["url"].rstrip("/").rsplit("/", 1)[-1], each["runId"], each["status"]) for each in taken} - kept
     trial.demand(not missing, f"{len(missing)} different deliveries were taken and have no row")
+
+
+def told_and_kept(trial: Trial) -> tuple[list[dict[str, Any]], list[dict[str, Any]], bool]:
+    """Return the rows of deliveries, what Lamina told and was answered, and whether the one is as many as the other.
+
+    One that Lamina has no answer to may have been kept all the same, as a row or a repeat.
+    """
+    found = trial.stage.rows.ask(
+        "select d.digest, d.repeats, d.body, d.signed_at, d.lamina_run_id, a.token,"
+        " d.body::json->'data'->>'status' as status"
+        " from runs_delivery d join runs_attempt a on a.id = d.attempt_id"
+    )
+    told = trial.stage.lamina.ledger()["deliveries"]
+    answers = Counter(each["answer"] for each in told)
+    unanswered = sum(count for answer, count in answers.items() if not isinstance(answer, int))
+    beyond = len(found) - answers[200], sum(row["repeats"] for row in found) - answers[202]
+    return found, told, all(0 <= more <= unanswered for more in beyond)
 
 
 def kill_web_while_they_come(trial: Trial) -> None:
