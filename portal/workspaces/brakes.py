@@ -120,6 +120,12 @@ def note_key_refused(workspace: Workspace) -> None:
         logger.error("Lamina does not accept a key workspace=%s", workspace)
 
 
+def workspaces_of_refused_keys() -> list[Workspace]:
+    """Return the workspaces whose key Lamina does not accept; only staff can end that."""
+    ids = [pk for wallet, found in _refused_wallets() if wallet.key_refused_at for pk in found]
+    return list(Workspace.objects.filter(pk__in=ids).only("name").order_by("name")) if ids else []
+
+
 def note_balance(workspace: Workspace, balance: Decimal, *, asked_at: datetime) -> None:
     """Let the runs of a key go on that Lamina accepts again, or when its balance has grown since it refused one."""
     wallets = Wallet.objects.filter(fingerprint=fingerprint_of(workspace))

@@ -22,8 +22,9 @@ from portal.runs import inbox, rejections, settle, track
 from portal.runs.models import Attempt, Delivery, Output, Run
 from portal.runs.states import Status
 from portal.runs.submit import send
+from portal.workspaces.brakes import note_key_refused
 from portal.workspaces.lamina import ANSWERED_KEY, BUDGET_KEY, shared_budget
-from portal.workspaces.models import LedgerLine, LineKind, Membership, User
+from portal.workspaces.models import LedgerLine, LineKind, Membership, User, Workspace
 from tests.factories import detail, draft_of, media_of, pin_of, run_of
 from tests.test_architecture import STAFF_ROUTES
 
@@ -203,6 +204,16 @@ def test_overview_of_a_quiet_portal_says_that_nothing_waits(desk: Client) -> Non
     assert "nothing is going on" in page
 
 
+def test_overview_names_the_workspaces_whose_key_lamina_refuses(desk: Client, workspace: Workspace) -> None:
+    note_key_refused(workspace)
+    page = desk.get("/staff/").content.decode()
+    assert "Lamina does not accept the key of this workspace:" in page
+    assert f'<a href="/admin/workspaces/workspace/{workspace.pk}/change/">{workspace.name}</a>' in page
+    workspace.lamina_api_key = "lma_another"
+    workspace.save()
+    assert "does not accept" not in desk.get("/staff/").content.decode()
+
+
 def test_overview_costs_the_same_however_long(
     desk: Client, held: Run, member: Membership, django_assert_max_num_queries: Any
 ) -> None:
@@ -211,7 +222,7 @@ def test_overview_costs_the_same_however_long(
         late = run_of(member, held.pin, status=Status.RUNNING, lamina_run_id=f"r{n}")
         Run.objects.filter(pk=late.pk).update(accepted_at=timezone.now() - timedelta(hours=1))
     desk.get("/staff/")  # what a process keeps, such as how long runs usually take
-    with django_assert_max_num_queries(26):
+    with django_assert_max_num_queries(27):
         page = desk.get("/staff/?q=example").content.decode()
     assert page.count("/admin/runs/run/") == 25
 
