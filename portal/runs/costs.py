@@ -101,4 +101,5 @@ def book(run: "Run", *, was_unconfirmed: bool = False, is_over: bool = True) -> 
 
 def book_second(run: "Run", lamina_run_id: str, *, made: int | None) -> None:
     """Count another run that Lamina has for the same one of ours, once however often it is heard of."""
-    budgets.count_second(uuid.uuid5(run.pk, lamina_run_id), run_id=run.pk, made=made)
+    key = uuid.uuid5(run.pk, lamina_run_id)
+    budgets.count_second(key, run_id=run.pk, lamina_run_id=lamina_run_id, made=made)

@@ -308,7 +308,7 @@ def settle(key: uuid.UUID, *, made: int | None) -> None:
             _write(line, held=Decimal(0), settled=_cost(line, made), state=LineState.SETTLED)
 
 
-def count_second(key: uuid.UUID, *, run_id: uuid.UUID, made: int | None) -> None:
+def count_second(key: uuid.UUID, *, run_id: uuid.UUID, lamina_run_id: str, made: int | None) -> None:
     """Count a run that Lamina began a second time for one of ours; it is never refused, because it is spent."""
     with transaction.atomic(savepoint=False):
         first = LedgerLine.objects.filter(pk=run_id).first()
@@ -324,6 +324,7 @@ def count_second(key: uuid.UUID, *, run_id: uuid.UUID, made: int | None) -> None
                 "month": month,
                 "run_id": run_id,
                 "kind": LineKind.SECOND,
+                "lamina_run_id": lamina_run_id,
                 "state": LineState.SETTLED,
                 "amount": first.amount,
                 **same,

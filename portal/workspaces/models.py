@@ -211,6 +211,17 @@ class LedgerLine(models.Model):
     held = credits_field(_("held"), default=0)
     settled = credits_field(_("settled"), default=0)
     is_exact = models.BooleanField(_("exact"), default=False, help_text=_("As Lamina counts, and not as estimated."))
+    lamina_run_id = models.CharField(
+        _("Lamina's run id"),
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Of a second run only."),
+    )
+    dealt_with_at = models.DateTimeField(
+        _("dealt with"), null=True, help_text=_("When staff said so of a second run. Empty: not yet.")
+    )
     created_at = models.DateTimeField(_("created"), default=timezone.now)
     changed_at = models.DateTimeField(_("changed"), default=timezone.now)
 
