@@ -1,17 +1,20 @@
 """Runs and deliveries in the admin site: to be found, read and nudged, never typed in."""
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from portal.runs import tasks
-from portal.runs.admin_settle import RefinementActions, SettleActions, keep_who
+from portal.runs.admin_settle import RefinementActions, SecondRunActions, SettleActions, keep_who
 from portal.runs.drafts import Draft
+from portal.runs.known import SecondRun
 from portal.runs.models import Attempt, Delivery, Move, Output, Run, SigningKey
 from portal.runs.refinements import Refinement
 from portal.workspaces.access import PersonRequest
@@ -38,7 +41,7 @@ class WithLaminaId:
     """A list that shows the beginning of Lamina's id of a run; all of it is on the page, and found by the search."""
 
     @admin.display(description=gettext_lazy("Lamina's run id"), ordering="lamina_run_id")
-    def lamina_id_text(self, row: Run | Delivery) -> str:
+    def lamina_id_text(self, row: Run | SecondRun | Delivery) -> str:
         """Return the id, short enough for a column."""
         whole = row.lamina_run_id or ""
         return format_html('<span title="{}">{}…</span>', whole, whole[:8]) if len(whole) > 9 else whole or "-"
@@ -118,6 +121,55 @@ class RefinementAdmin(RefinementActions, ReadOnlyAdmin):
     list_select_related = ["run", "asked_by"]
     search_fields = ["run__reference", "run__lamina_run_id", "words", "asked_by__email"]
     actions = ["close"]
+
+
+class DealtWithFilter(admin.SimpleListFilter):
+    """Second runs that somebody has still to deal with, or those that were."""
+
+    title = gettext_lazy("state")
+    parameter_name = "dealt_with"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the two kinds."""
+        return [("no", gettext_lazy("Not dealt with yet")), ("yes", gettext_lazy("Dealt with"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        """Keep the chosen kind."""
+        kept = {"yes": False, "no": True}.get(self.value() or "")
+        return queryset if kept is None else queryset.filter(dealt_with_at__isnull=kept)
+
+
+@admin.register(SecondRun)
+class SecondRunAdmin(WithLaminaId, SecondRunActions, ReadOnlyAdmin):
+    """What Lamina has a second time of a run of ours, by its id there, our reference or workspace."""
+
+    list_display = ["reference", "heard_of_at", "workspace", "settled", "lamina_id_text", "dealt_with_at"]
+    list_filter = [DealtWithFilter]
+    search_fields = ["lamina_run_id", "reference", "what", "month__workspace__name"]
+    fields = ["lamina_run_id", "run", "workspace", "what", "heard_of_at", "settled", "is_exact", "dealt_with_at"]
+    actions = ["deal_with"]
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether this person may look at runs."""
+        return request.user.has_perm("runs.view_run") or request.user.has_perm("runs.change_run")
+
+    @admin.display(description=gettext_lazy("heard of"), ordering="created_at")
+    def heard_of_at(self, second: SecondRun) -> datetime:
+        """Return when the first news of it came, which is not when Lamina began it."""
+        return second.created_at
+
+    @admin.display(description=gettext_lazy("run"))
+    def run(self, second: SecondRun) -> str:
+        """Return our run, or that it is gone."""
+        run = Run.objects.filter(pk__in=[second.run_id]).first()
+        if run is None:
+            return _("%s, which was pruned") % second.reference
+        return format_html('<a href="{}">{}</a>', reverse("admin:runs_run_change", args=[run.pk]), run.reference)
+
+    @admin.display(description=gettext_lazy("workspace"), ordering="month__workspace__name")
+    def workspace(self, second: SecondRun) -> str:
+        """Return whose it is."""
+        return str(second.workspace)
 
 
 @admin.register(Draft)

@@ -186,6 +186,30 @@ class RefinementActions(SettleActions):
         return self._decide(request, queryset, "close", _("Nothing came of it: close it"), ReasonForm, end)
 
 
+class DealtWithForm(ReasonForm):
+    """What was done about a second run."""
+
+    def __init__(self, data: Any) -> None:
+        super().__init__(data)
+        self.fields["reason"].help_text = _(
+            "What was done: its credits were asked for, it was cancelled at Lamina, or it may stay. "
+            "It is kept in the history with your name."
+        )
+
+
+class SecondRunActions(SettleActions):
+    """The one action for a run that Lamina began a second time."""
+
+    @admin.action(description=gettext_lazy("It was dealt with…"), permissions=["settle"])
+    def deal_with(self, request: PersonRequest, queryset: Any) -> HttpResponse | None:
+        """Have second runs listed no more among those to look at."""
+
+        def end(second: Any, form: forms.Form) -> None:
+            settle.deal_with(second, person=request.user, reason=form.cleaned_data["reason"])
+
+        return self._decide(request, queryset, "deal_with", _("It was dealt with"), DealtWithForm, end)
+
+
 def keep_who(request: PersonRequest, rows: Any, what: str) -> None:
     """Write into the admin's own history what somebody did with these rows; before it is done, lest it go unsaid."""
     LogEntry.objects.log_actions(request.user.pk, rows, CHANGE, what)

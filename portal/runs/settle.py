@@ -1,8 +1,9 @@
 """Decide by hand what became of a run that was sent and never answered; staff say why, and it is kept who did.
 
-Each decision may cost credits or hide a run that was paid for, so none is made without a reason, and
-what Lamina can be asked is asked first: whoever decides that a run is not there is shown what could be
-it. Looking for such runs without a person is in reconcile.
+So they say of a run that was begun twice that it was dealt with. Each decision may cost credits or hide
+a run that was paid for, so none is made without a reason, and what Lamina can be asked is asked first:
+whoever decides that a run is not there is shown what could be it. Looking for such runs without a
+person is in reconcile.
 """
 
 import uuid
@@ -11,12 +12,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from lamina_integration import LaminaClient, LaminaError, LaminaNotFound, Lane, RemoteOutput, RunSummary
 from portal.runs import track
 from portal.runs.costs import UNANSWERED
+from portal.runs.known import SecondRun
 from portal.runs.models import KnownRemote, Run
 from portal.runs.reconcile import WIDE, could_be, note_answered, strangers
 from portal.runs.states import REMOTE, Status, Teller
@@ -176,6 +179,17 @@ def give_up(run: Run, *, person: User, reason: str, ruled_out: Iterable[str] = (
     why = _said(person, _("it is not looked for any more"), reason, ruled_out)
     if not run.move(Status.FAILED, told_by=Teller.STAFF, why=why, error_code=UNANSWERED):
         raise SettleRefused(_("Somebody else settled it at the same moment. Look at its history."))
+
+
+def deal_with(second: SecondRun, *, person: User, reason: str) -> None:
+    """Keep that somebody has dealt with a second run, also in the history of ours where that is kept still."""
+    what = _("its second run at Lamina, %s, was dealt with") % (second.lamina_run_id or "–")
+    with transaction.atomic():
+        run = track.runs_to_change().filter(pk__in=[second.run_id]).first()  # before its line, as news of it does
+        if not second.deal_with():
+            raise SettleRefused(_("Somebody has said so already. Look at its history."))
+        if run:
+            track.note(run, Teller.STAFF, _said(person, what, reason))
 
 
 def _check_unconfirmed(run: Run) -> None:
