@@ -62,6 +62,8 @@ def _figures(found: Figures) -> Iterator[Metric]:
     yield from _one("portal_unconfirmed_runs", "Runs that were sent and never answered.", found.unconfirmed)
     told = "Runs that Lamina began a second time for one of ours, as the ledger counts them."
     yield from _one("portal_second_runs", told, found.second_runs)
+    told = "Those of them that nobody of staff has dealt with yet."
+    yield from _one("portal_second_runs_not_dealt_with", told, found.second_runs_not_dealt_with)
     lag = found.webhook_lag_p95_seconds
     yield from _one("portal_webhook_lag_p95_seconds", "Signature to arrival, 95 % of the last hour.", lag)
     yield _by("portal_settled_runs", "Runs settled in the last hour, by who told.", "told_by", found.settled)

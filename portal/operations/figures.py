@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 
-from django.db.models import Count, F, Min, Sum
+from django.db.models import Count, F, Min, Q, Sum
 from django.utils import timezone
 
+from portal.runs.known import SecondRun
 from portal.runs.models import Delivery, Move, Output, Run, RunLane, Verdict
 from portal.runs.rejections import recent as recent_rejections
 from portal.runs.states import FINAL, Status, Teller
-from portal.workspaces.models import LedgerLine, LineKind
 
 LOOK_BACK = timedelta(hours=1)
 NEWEST = 2000  # as many rows at most say what the last hour was like
@@ -35,6 +35,7 @@ class Figures:
     copies_waiting: int
     oldest_copy_seconds: float | None
     second_runs: int
+    second_runs_not_dealt_with: int
 
     @property
     def rejected_in_all(self) -> int:
@@ -66,6 +67,7 @@ def figures() -> Figures:
     verdicts = dict(recent.values_list("verdict").annotate(Count("pk")))
     unapplied = Delivery.objects.filter(applied_at=None).aggregate(n=Count("pk"), oldest=Min("received_at"))
     copies = Output.objects.filter(copy_next_at__isnull=False).aggregate(n=Count("pk"), oldest=Min("made_at"))
+    seconds = SecondRun.objects.aggregate(n=Count("pk"), left=Count("pk", filter=Q(dealt_with_at=None)))
     return Figures(
         runs={status: counted[status] for status in Status.values},
         waiting={lane: waiting[lane] for lane in RunLane.values},
@@ -79,7 +81,8 @@ def figures() -> Figures:
         oldest_unapplied_seconds=age(unapplied["oldest"], now),
         copies_waiting=copies["n"],
         oldest_copy_seconds=age(copies["oldest"], now),
-        second_runs=LedgerLine.objects.filter(kind=LineKind.SECOND).count(),
+        second_runs=seconds["n"],
+        second_runs_not_dealt_with=seconds["left"],
     )
 
 

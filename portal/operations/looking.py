@@ -12,21 +12,19 @@ from enum import IntEnum
 from django.db.models import Case, Count, Exists, Min, OuterRef, Q, Subquery, When, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from portal.operations.figures import age
+from portal.runs.known import SecondRun
 from portal.runs.models import Attempt, Move, Run, RunLane, RunQuerySet
 from portal.runs.states import REMOTE, Status
 from portal.runs.track import MISSING, UNKNOWN_STATE
 from portal.runs.usual import usual_ranges
 from portal.runs.words import RunScreen
-from portal.workspaces.models import LedgerLine, LineKind
 
 SHOWN = 20  # of each kind
 PATIENCE = timedelta(seconds=30)  # before a run that nobody has sent is worth a look
 SENDING_PATIENCE = timedelta(seconds=120)
-SECOND_SHOWN_FOR = timedelta(days=7)
 LATE_SECONDS = 15 * 60  # where an app has too few runs to know what is usual
 MOST_REMOTE = 1000  # of those at Lamina, the ones it has had longest, are looked through for late ones
 
@@ -49,13 +47,14 @@ CALM = frozenset({Kind.SENDING, Kind.WAITING})
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run that somebody should look at, and why."""
+    """A run that somebody should look at, and why; of one that was begun twice, ours may be gone."""
 
-    run: Run
+    run: Run | None
     label: str
     tone: str
     why: str
     age_seconds: float | None
+    second: SecondRun | None = None
 
 
 @dataclass(slots=True)
@@ -128,21 +127,27 @@ def _held_up(now: datetime) -> Iterator[Matter]:
 
 
 def _begun_twice(now: datetime) -> Iterator[Matter]:
-    """Yield the runs that Lamina has a second time, for as long as that is shown, if there are any.
+    """Yield the runs that Lamina has a second time and that nobody has dealt with, if there are any.
 
-    The ledger counts them, so nothing is forgotten when they are shown no more.
+    What was pruned of ours meanwhile is no reason to forget the other: it may be paid for all the same.
     """
-    lines = LedgerLine.objects.filter(kind=LineKind.SECOND, created_at__gte=now - SECOND_SHOWN_FOR)
-    found = list(lines.order_by("created_at")[:SHOWN])
-    runs = _to_show().in_bulk([line.run_id for line in found if line.run_id])
+    seconds = SecondRun.objects.not_dealt_with()
+    found = list(seconds.order_by("created_at", "pk")[:SHOWN])
+    runs = _to_show().in_bulk([second.run_id for second in found if second.run_id])
     rows = []
-    for line in found:
-        if run := runs.get(line.run_id):
-            why = _("Lamina has a second run for it, which may be paid for as well. Shown until %s.")
-            until = date_format(timezone.localtime(line.created_at + SECOND_SHOWN_FOR), "j M, H:i")
-            rows.append(RunRow(run, _("Begun twice"), "warn", why % until, age(line.created_at, now)))
+    for second in found:
+        run = runs.get(second.run_id)
+        why = _why_twice(second, is_kept=run is not None)
+        rows.append(RunRow(run, _("Begun twice"), "warn", why, age(second.created_at, now), second))
     if rows:
-        yield Matter(Kind.SECOND, lines.count() if len(found) == SHOWN else len(rows), rows)
+        yield Matter(Kind.SECOND, seconds.count() if len(found) == SHOWN else len(rows), rows)
+
+
+def _why_twice(second: SecondRun, *, is_kept: bool) -> str:
+    """Return which run at Lamina is meant, so that Lamina can be asked about it."""
+    its_id = second.lamina_run_id or _("its id is in the history of ours")
+    told = _("Lamina has a second run for it, which may be paid for as well: %s.") % its_id
+    return told if is_kept else f"{told} " + _("Our run was pruned meanwhile.")
 
 
 def _late(now: datetime) -> Iterator[Matter]:

@@ -9,7 +9,7 @@ from django.utils.translation import ngettext, pgettext
 from portal.operations.broker import BrokerState
 from portal.operations.figures import Figures
 from portal.operations.health import WORKER_SILENT_SECONDS, Finding, Health
-from portal.operations.looking import InTurn, Kind, Matter
+from portal.operations.looking import InTurn, Kind, Matter, RunRow
 from portal.operations.overview import LaneRow
 from portal.operations.waiting import Sending
 from portal.operations.words import age_text, lag_text, share_text
@@ -23,12 +23,12 @@ OLDEST_WARNS_SECONDS = 30 * 60
 LAG_WARNS_SECONDS = 30
 SWEEP_WARNS_SHARE = 0.5
 SENDING_WARNS_SECONDS = 10
-# How the admin's list of runs, or the ledger, is told to show all of them, the oldest first.
+# How the admin's list of runs, or of second runs, is told to show all of them, the oldest first.
 IN_ADMIN = {
     Kind.UNCONFIRMED: "status__exact=unconfirmed&o=6",
     Kind.UNKNOWN: "error_code__exact=unknown_state&o=6",
     Kind.MISSING: "error_code__exact=missing&o=6",
-    Kind.SECOND: "kind__exact=second&o=1",
+    Kind.SECOND: "dealt_with=no&o=2",
     Kind.ATTENTION: "status__exact=needs_attention&o=6",
     Kind.LATE: "status__in=queued,running&o=6",
     Kind.SENDING: "status__exact=submitting&o=6",
@@ -213,18 +213,28 @@ def look_groups(matters: list[Matter]) -> list[dict[str, object]]:
     cut = _("%(what)s: the oldest %(shown)d of %(count)d are shown.")
     return [
         {
-            "rows": [
-                {"run": row.run, "label": row.label, "tone": row.tone, "why": row.why, "age": age_text(row.age_seconds)}
-                for row in matter.rows
-            ],
+            "rows": [_look_row(row) for row in matter.rows],
             "cut": cut % {"what": names[matter.kind], "shown": len(matter.rows), "count": matter.count}
             if matter.count > len(matter.rows)
             else "",
             "query": IN_ADMIN[matter.kind],
-            "is_in_ledger": matter.kind == Kind.SECOND,
+            "is_of_seconds": matter.kind == Kind.SECOND,
         }
         for matter in matters
     ]
+
+
+def _look_row(row: RunRow) -> dict[str, object]:
+    """Return a row for the template; a second run stands in for a run of ours that was pruned."""
+    return {
+        "run": row.run,
+        "named": row.run or row.second,
+        "second": row.second,
+        "label": row.label,
+        "tone": row.tone,
+        "why": row.why,
+        "age": age_text(row.age_seconds),
+    }
 
 
 def in_turn_text(found: InTurn) -> str:

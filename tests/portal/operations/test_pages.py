@@ -1,6 +1,8 @@
 """The staff's pages: who gets in, what the overview tells, finding a run, its timeline."""
 
+import io
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -8,6 +10,8 @@ from typing import Any
 import pytest
 import redis
 from django.conf import settings
+from django.contrib.auth.models import Permission
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -19,13 +23,14 @@ from portal.operations import deliveries, looking
 from portal.operations.exposition import exposition
 from portal.operations.screens import IN_ADMIN
 from portal.runs import inbox, rejections, settle, track
+from portal.runs.known import SecondRun
 from portal.runs.models import Attempt, Delivery, Output, Run
 from portal.runs.states import Status
 from portal.runs.submit import send
 from portal.workspaces.brakes import note_key_refused
 from portal.workspaces.lamina import ANSWERED_KEY, BUDGET_KEY, shared_budget
-from portal.workspaces.models import LedgerLine, LineKind, Membership, User, Workspace
-from tests.factories import detail, draft_of, media_of, pin_of, run_of
+from portal.workspaces.models import Membership, User, Workspace
+from tests.factories import UserFactory, detail, draft_of, media_of, pin_of, run_of
 from tests.test_architecture import STAFF_ROUTES
 
 AsUser = Callable[[User], Client]
@@ -144,33 +149,85 @@ def test_each_kind_of_run_to_look_at_says_how_many_there_are(desk: Client, held:
 
 @pytest.mark.parametrize("kind", looking.Kind)
 def test_link_to_all_runs_of_a_kind_is_one_the_admin_takes(desk: Client, held: Run, kind: looking.Kind) -> None:
-    table = "workspaces/ledgerline" if kind == looking.Kind.SECOND else "runs/run"
+    table = "runs/secondrun" if kind == looking.Kind.SECOND else "runs/run"
     assert desk.get(f"/admin/{table}/?{IN_ADMIN[kind]}").status_code == 200, "it redirects away from what it refuses"
 
 
-def test_second_run_at_lamina_is_shown_to_staff_for_a_week_and_counted_for_good(
-    desk: Client, run: Run, lamina: Sandbox
-) -> None:
+@pytest.fixture
+def twice(run: Run, lamina: Sandbox) -> SecondRun:
+    """A run that Lamina has a second time, as "another", heard of two months ago."""
     send(run.pk)
-    second = RemoteRun.model_validate({"runId": "another", "status": "running"})
     for _ in range(2):
-        track.adopt(run.pk, second, told_by="delivery")
+        track.adopt(run.pk, RemoteRun.model_validate({"runId": "another", "status": "running"}), told_by="delivery")
+    SecondRun.objects.update(created_at=timezone.now() - timedelta(days=60))
+    return SecondRun.objects.get()
+
+
+def test_second_run_at_lamina_is_shown_until_staff_deal_with_it_and_counted_for_good(
+    desk: Client, run: Run, twice: SecondRun, staff: User
+) -> None:
     page = to_look_at(desk)
-    assert page.count(run.reference) == 2, "the link, and the name of the one to the admin"
     assert "Begun twice" in page
-    assert "Lamina has a second run for it" in page
-    assert "portal_second_runs 1.0" in exposition().decode()
-    eight_days_ago = timezone.now() - timedelta(days=8)
-    LedgerLine.objects.filter(kind=LineKind.SECOND).update(created_at=eight_days_ago)
+    assert "Lamina has a second run for it, which may be paid for as well: another." in page
+    assert "for 60 days" in page
+    assert f"/staff/runs/{run.pk}/" in page
+    assert f"/admin/runs/secondrun/{twice.pk}/change/" in page
+    told = exposition().decode()
+    assert "portal_second_runs 1.0" in told
+    assert "portal_second_runs_not_dealt_with 1.0" in told
+    settle.deal_with(twice, person=staff, reason="The vendor gave the credits back.")
     assert run.reference not in to_look_at(desk)
-    assert "portal_second_runs 1.0" in exposition().decode()
+    told = exposition().decode()
+    assert "portal_second_runs 1.0" in told
+    assert "portal_second_runs_not_dealt_with 0.0" in told
 
 
-def test_second_run_of_a_run_that_is_gone_is_not_shown(desk: Client, run: Run, lamina: Sandbox) -> None:
-    send(run.pk)
-    track.adopt(run.pk, RemoteRun.model_validate({"runId": "another", "status": "running"}), told_by="delivery")
-    Run.objects.all().delete()
+def test_second_run_is_dealt_with_from_the_list_itself(desk: Client, twice: SecondRun) -> None:
+    form = to_look_at(desk).partition("<form")[2].partition("</form>")[0]
+    address = re.search('action="([^"]+)"', form)
+    fields = dict(re.findall('name="(action|_selected_action)" value="([^"]+)"', form))
+    assert address
+    assert fields == {"action": "deal_with", "_selected_action": str(twice.pk)}
+    page = desk.post(address[1], fields).content.decode()
+    assert "another" in page
+    assert 'name="reason"' in page
+    desk.post(address[1], fields | {"decide": "yes", "reason": "Cancelled there."})
     assert "Begun twice" not in to_look_at(desk)
+
+
+def test_second_run_of_a_run_that_was_pruned_stays_until_it_is_dealt_with(
+    desk: Client, run: Run, twice: SecondRun, staff: User
+) -> None:
+    Run.objects.filter(pk=run.pk).update(status=Status.COMPLETED, finished_at=timezone.now() - timedelta(days=40))
+    call_command("prune", "--runs-older-than", "30", stdout=io.StringIO())
+    assert not Run.objects.exists()
+    page = to_look_at(desk)
+    for words in (run.reference, run.title, str(run.workspace), "as well: another.", "Our run was pruned meanwhile."):
+        assert words in page
+    assert f"/staff/runs/{run.pk}/" not in page
+    settle.deal_with(twice, person=staff, reason="The vendor gave the credits back.")
+    assert "Begun twice" not in to_look_at(desk)
+
+
+def test_only_who_may_decide_about_runs_is_offered_to_deal_with_a_second_one(as_user: AsUser, twice: SecondRun) -> None:
+    looker = UserFactory(is_staff=True)
+    looker.user_permissions.add(Permission.objects.get(codename="view_run"))
+    page = to_look_at(as_user(looker))
+    assert "another" in page
+    assert f"/admin/runs/secondrun/{twice.pk}/change/" in page
+    assert "deal_with" not in page
+
+
+def test_overview_costs_the_same_for_many_second_runs(
+    desk: Client, twice: SecondRun, django_assert_max_num_queries: Any
+) -> None:
+    for n in range(looking.SHOWN):
+        track.adopt(twice.run_id, RemoteRun.model_validate({"runId": f"r{n}", "status": "running"}), told_by="delivery")
+    desk.get("/staff/")
+    with django_assert_max_num_queries(27):
+        page = to_look_at(desk)
+    assert f"Begun twice: the oldest {looking.SHOWN} of {looking.SHOWN + 1} are shown." in page
+    assert f"/admin/runs/secondrun/?{IN_ADMIN[looking.Kind.SECOND]}".replace("&", "&amp;") in page
 
 
 def test_run_that_waited_long_is_not_held_up_when_it_is_being_sent(desk: Client, held: Run, member: Membership) -> None:
