@@ -5,6 +5,7 @@ import uuid
 
 from django.db.models import Q
 
+from portal.runs.known import SecondRun
 from portal.runs.models import Run
 
 MOST = 50
@@ -14,13 +15,14 @@ REFERENCE = re.compile(r"R[-\s]?([0-9A-Z]{4})[-\s]?([0-9A-Z]{4})", re.IGNORECASE
 def find_runs(words: str) -> list[Run]:
     """Return runs by reference, our id, Lamina's or the one in the logs, or by person or workspace; newest first.
 
-    An id that fits means that run and nothing else.
+    An id that fits means that run and nothing else; that of a second run at Lamina means ours.
     """
     words = words.strip()
     if not words:
         return []
     runs = Run.objects.select_related("workspace", "app", "pin__app", "created_by").order_by("-created_at")
     exact = Q(reference=_reference(words)) | Q(lamina_run_id=words) | Q(request_id=words)
+    exact |= Q(pk__in=SecondRun.objects.filter(lamina_run_id=words).values("run_id"))
     if (own := _own_id(words)) is not None:
         exact |= Q(pk=own)
     if found := list(runs.filter(exact)[:MOST]):

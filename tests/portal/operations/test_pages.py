@@ -182,6 +182,12 @@ def test_second_run_at_lamina_is_shown_until_staff_deal_with_it_and_counted_for_
     assert "portal_second_runs_not_dealt_with 0.0" in told
 
 
+def test_run_is_found_by_lamina_s_id_of_its_second_one(desk: Client, run: Run, twice: SecondRun) -> None:
+    page = desk.get("/staff/", {"q": "another"}).content.decode()
+    assert "1 run fits" in page
+    assert run.reference in page.partition("1 run fits")[2].partition("</section>")[0]
+
+
 def test_second_run_is_dealt_with_from_the_list_itself(desk: Client, twice: SecondRun) -> None:
     form = to_look_at(desk).partition("<form")[2].partition("</form>")[0]
     address = re.search('action="([^"]+)"', form)
