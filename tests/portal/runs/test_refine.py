@@ -193,7 +193,7 @@ def test_killed_worker_sends_again_only_what_never_left(ask: Ask, lamina: Sandbo
     assert refinement.state == RefinementState.WAITING
     assert claimed is not None
     claimed = refine.claim(refinement.pk)
-    refine._mark_sent(claimed, RemoteRun.model_validate({"runId": claimed.run.lamina_run_id}))
+    refine.mark_sent(claimed, RemoteRun.model_validate({"runId": claimed.run.lamina_run_id}))
     age(refinement, minutes=10)
     refine.release_lost()
     refinement.refresh_from_db()
@@ -232,7 +232,7 @@ def test_wish_is_not_looked_for_when_lamina_could_not_even_be_asked_before(
 def test_answer_that_comes_after_the_worker_was_given_up_still_counts(ask: Ask, done: Run, lamina: Sandbox) -> None:
     refinement = refine.claim(ask().pk)
     assert refinement is not None
-    answer = refine._call(refinement)
+    answer = refine.call(refinement)
     age(refinement, minutes=10)
     refine.release_lost()
     refine.take(refinement, answer)

@@ -1,0 +1,131 @@
+"""Tell Lamina a wish, once: a claimed wish is one call, whose answer comes only when the work is done."""
+
+import logging
+import uuid
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from lamina_integration import (
+    LaminaBudgetSpent,
+    LaminaInsufficientCredits,
+    LaminaRateLimited,
+    LaminaResponseError,
+    LaminaUnreachable,
+    Lane,
+    RemoteRun,
+)
+from lamina_integration.wire import Refinement as LaminaRefinement
+from portal import trace
+from portal.runs.leases import LEASE_SECONDS, renewed
+from portal.runs.persist import persistently
+from portal.runs.refine.outcomes import fail, give_back, leave_unconfirmed, take
+from portal.runs.refinements import Refinement
+from portal.runs.refinements import RefinementState as State
+from portal.runs.track import MOST_OUTPUTS
+from portal.workspaces import budgets
+from portal.workspaces.lamina import KeyUnreadable, client_for
+
+logger = logging.getLogger(__name__)
+
+MOST_TRIES = 20
+LONGEST_PAUSE_SECONDS = 60
+NUDGE_AGAIN_SECONDS = 20
+
+
+def send(refinement_id: int) -> None:
+    """Tell Lamina one wish; does nothing when another worker has it or had it."""
+    refinement = claim(refinement_id)
+    if refinement is None:
+        return
+    with trace.about(refinement.run), renewed(partial(_renew, refinement_id)):
+        answer = call(refinement)
+        if answer is not None:
+            persistently(partial(take, refinement, answer))
+
+
+def claim(refinement_id: int) -> Refinement | None:
+    """Make a waiting wish this worker's; None when it is not waiting any more."""
+    claimed = Refinement.objects.filter(pk=refinement_id, state=State.WAITING)
+    if not claimed.update(state=State.SENDING, lease_until=_lease(), outcome=""):
+        return None
+    refinement = Refinement.objects.select_related("run__workspace").get(pk=refinement_id)
+    refinement.run.touch()
+    return refinement
+
+
+def call(refinement: Refinement) -> LaminaRefinement | None:
+    """Ask Lamina, and record every way in which that can go wrong; None when there is nothing to take."""
+    run = refinement.run
+    if stop := budgets.find_stop(run.workspace):
+        give_back(refinement, LONGEST_PAUSE_SECONDS, _("Staff have stopped spending for now (%s).") % stop.why)
+        return None
+    try:
+        with client_for(run.workspace, lane=Lane.INTERACTIVE) as client:
+            shown = client.runs.get(run.lamina_run_id or "")
+            if not mark_sent(refinement, shown):
+                return None
+            return client.runs.feedback(run.lamina_run_id or "", refinement.words)
+    except KeyUnreadable:
+        logger.error("change not asked for, the workspace's key cannot be read run=%s", run.reference)
+        why = _("Staff have to mend this workspace's key; this waits and goes on.")
+        give_back(refinement, LONGEST_PAUSE_SECONDS, why)
+    except (LaminaRateLimited, LaminaBudgetSpent) as error:
+        give_back(refinement, error.retry_after, _("Lamina asks us to wait a moment."))
+    except LaminaUnreachable as error:
+        if error.maybe_sent and refinement.sent_at:
+            leave_unconfirmed(refinement, why=str(error))
+        else:
+            give_back(refinement, _pause(refinement), _("Lamina cannot be reached; this waits and goes on."))
+    except LaminaInsufficientCredits as error:
+        why = _("The workspace has not enough credits for this change. Nothing was charged.")
+        fail(refinement, why, code="insufficient_credits", log=str(error), cost=0)
+    except LaminaResponseError as error:
+        if error.retryable and refinement.tries < MOST_TRIES:
+            give_back(refinement, _pause(refinement), str(error)[:300])
+        else:
+            why = _("Lamina did not take it: %s. Nothing was charged.") % str(error)[:300].rstrip(".")
+            fail(refinement, why, code="refused", log=str(error), cost=0)
+    except Exception as error:
+        logger.exception("refinement not sent run=%s", run.reference)
+        if refinement.sent_at is None:
+            give_back(refinement, LONGEST_PAUSE_SECONDS, _("Something went wrong on our side; it is tried again."))
+        else:
+            # The request may be out: it is looked for like any other.
+            leave_unconfirmed(refinement, why=repr(error))
+    return None
+
+
+def mark_sent(refinement: Refinement, shown: RemoteRun) -> bool:
+    """Write down that the request leaves now, and what Lamina shows before it; False when this worker was given up."""
+    now = timezone.now()
+    mine = Refinement.objects.filter(pk=refinement.pk, state=State.SENDING, sent_at=None)
+    before = {output.id: output.value for output in shown.outputs[:MOST_OUTPUTS] if output.is_usable}
+    refinement.sent_at, refinement.before = now, before
+    return bool(mine.update(sent_at=now, before=before, lease_until=_lease()))
+
+
+def _pause(refinement: Refinement) -> float:
+    return float(min(LONGEST_PAUSE_SECONDS, 2 ** min(refinement.tries + 1, 6)))
+
+
+def _lease() -> Any:
+    return timezone.now() + timedelta(seconds=LEASE_SECONDS)
+
+
+def _renew(refinement_id: int) -> None:
+    Refinement.objects.filter(pk=refinement_id, state=State.SENDING).update(lease_until=_lease())
+
+
+def due_to_send() -> list[tuple[int, uuid.UUID]]:
+    """Return (wish, run) pairs whose time has come, and leave them alone for a moment."""
+    now = timezone.now()
+    due = Refinement.objects.filter(state=State.WAITING, next_at__lte=now)
+    pairs = list(due.order_by("next_at").values_list("pk", "run_id")[:100])
+    Refinement.objects.filter(pk__in=[pk for pk, _run in pairs], state=State.WAITING).update(
+        next_at=now + timedelta(seconds=NUDGE_AGAIN_SECONDS)
+    )
+    return pairs
