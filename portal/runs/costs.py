@@ -54,9 +54,9 @@ def hold(run: "Run", *, outputs: int) -> None:
     )
 
 
-def amount_of(run: "Run") -> Decimal:
-    """Return what the run holds while it goes on; nothing where it has no line."""
-    return LedgerLine.objects.filter(pk=run.pk).values_list("amount", flat=True).first() or Decimal(0)
+def amount_of(key: uuid.UUID) -> Decimal:
+    """Return what a run or a change holds while it goes on; nothing where it has no line."""
+    return LedgerLine.objects.filter(pk=key).values_list("amount", flat=True).first() or Decimal(0)
 
 
 def line_of(run_id: Any) -> Subquery:

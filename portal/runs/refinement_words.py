@@ -23,11 +23,19 @@ TONES = {
 def refinement_headline(refinement: Refinement) -> str:
     """Return one sentence about a change that goes on."""
     match refinement.state:
+        case RefinementState.WAITING if refinement.is_held_up:
+            return _("Your change waits. %s") % refinement.outcome
         case RefinementState.WAITING:
             return refinement.outcome or _("Your change is saved. Lamina is asked for it in a moment.")
         case RefinementState.SENDING:
             return _("Lamina is making your change. What was made before stays.")
     return _("We asked for your change and have no answer yet. We are checking; do not ask for it again.")
+
+
+def refinement_tone(refinement: Refinement) -> str:
+    """Return the tone of a run while a change of it goes on."""
+    is_odd = refinement.is_held_up or refinement.state == RefinementState.UNCONFIRMED
+    return "warn" if is_odd else "going"
 
 
 class RefinementScreen:
@@ -48,13 +56,15 @@ class RefinementScreen:
     @property
     def tone(self) -> str:
         """Return wait, going, good, warn or bad."""
-        if self.state == RefinementState.DONE and not self.changed:
+        if self.is_held_up or (self.state == RefinementState.DONE and not self.changed):
             return "warn"
         return TONES[RefinementState(self.state)]
 
     @property
     def result(self) -> str:
         """Return what came of it, what was charged as far as it is known, or how it stands."""
+        if self.is_held_up:
+            return refinement_headline(self.refinement) + " " + _("Nothing was charged for it so far.")
         if self.is_open:
             return refinement_headline(self.refinement)
         if self.state == RefinementState.DONE and self.changed:

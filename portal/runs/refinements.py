@@ -22,6 +22,9 @@ class RefinementState(models.TextChoices):
     FAILED = "failed", _("Not changed")
 
 
+# Outcome codes: of a wish that waits behind a brake, and of one that Lamina did not take.
+HELD_UP, REFUSED = "held_up", "refused"
+
 OPEN_REFINEMENTS = (RefinementState.WAITING, RefinementState.SENDING, RefinementState.UNCONFIRMED)
 
 
@@ -67,6 +70,11 @@ class Refinement(models.Model):
     def line_id(self) -> uuid.UUID:
         """Return the key of its line in the budget's ledger."""
         return uuid.uuid5(self.run_id, str(self.token))
+
+    @property
+    def is_held_up(self) -> bool:
+        """Return whether it waits behind a brake, and not for its turn."""
+        return self.state == RefinementState.WAITING and self.outcome_code == HELD_UP
 
     @property
     def is_open(self) -> bool:

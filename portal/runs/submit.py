@@ -215,7 +215,7 @@ def claim(run_id: uuid.UUID) -> Attempt | None:
             return None
         if run.not_before and lanes.put_off_while_refused(run):
             return None
-        if run.may_be_braked and (why := find_brake(run.workspace, amount_of=partial(costs.amount_of, run))):
+        if run.may_be_braked and (why := find_brake(run.workspace, amount_of=partial(costs.amount_of, run.pk))):
             run.hold_up(why)
             return None
         if not run.move(Status.SUBMITTING, told_by=Teller.WORKER, held_up=""):

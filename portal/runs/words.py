@@ -24,7 +24,7 @@ from portal.runs.inputs_shown import Refusal
 from portal.runs.models import Output, OutputStatus, Run
 from portal.runs.output_words import OutputScreen, landed_ratio, wanted_ratio
 from portal.runs.reconcile import GRACE
-from portal.runs.refinement_words import RefinementScreen, refinement_cost, refinement_headline
+from portal.runs.refinement_words import RefinementScreen, refinement_cost, refinement_headline, refinement_tone
 from portal.runs.states import ACTIVE, REMOTE, Status
 from portal.runs.step_words import Step, steps_of
 from portal.runs.usual import usual_text
@@ -76,7 +76,7 @@ class RunScreen:
         if self.status == Status.RUNNING and self.outputs_count > 1:
             return _("Running · %(done)d of %(all)d") % {"done": self.done_count, "all": self.outputs_count}
         if self.is_refining:
-            return _("Being changed")
+            return _("Change waits") if self.refinement.is_held_up else _("Being changed")
         if self.status == Status.COMPLETED and self.is_copying:
             return _("Copying to your gallery")
         return self.run.get_status_display()
@@ -87,7 +87,7 @@ class RunScreen:
         if self.status == Status.WAITING and self.held_up:
             return "warn"
         if self.is_refining:
-            return "warn" if self.refinement.state == "unconfirmed" else "going"
+            return refinement_tone(self.refinement)
         return "going" if self.status == Status.COMPLETED and self.is_copying else TONES[Status(self.status)]
 
     @property

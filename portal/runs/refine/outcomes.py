@@ -14,14 +14,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from lamina_integration import RemoteOutput
+from lamina_integration import LaminaAuthError, LaminaInsufficientCredits, RemoteOutput
 from lamina_integration.wire import Refinement as LaminaRefinement
 from portal.runs.models import Output, OutputStatus, Run
-from portal.runs.refinements import OPEN_REFINEMENTS, Refinement
+from portal.runs.refinements import HELD_UP, OPEN_REFINEMENTS, Refinement
 from portal.runs.refinements import RefinementState as State
 from portal.runs.states import Teller
 from portal.runs.track import MOST_OUTPUTS, note
 from portal.workspaces import budgets
+from portal.workspaces.brakes import TRY_EVERY, credits_words, key_words, note_key_refused, note_refusal
 
 logger = logging.getLogger(__name__)
 
@@ -125,16 +126,44 @@ def leave_unconfirmed(refinement: Refinement, *, why: str) -> None:
 
 def give_back(refinement: Refinement, seconds: float, why: str) -> None:
     """Return a claim: Lamina certainly did not take it, so it waits for another turn."""
-    with transaction.atomic():
-        Refinement.objects.filter(pk=refinement.pk, state=State.SENDING).update(
-            state=State.WAITING,
-            lease_until=None,
-            sent_at=None,
-            tries=refinement.tries + 1,
-            outcome=why,
-            next_at=timezone.now() + timedelta(seconds=seconds),
-        )
+    _wait_again(refinement, seconds, outcome=why, tries=refinement.tries + 1)
+
+
+def keep_back(refinement: Refinement, why: str) -> None:
+    """Return a claim until a brake is released, which is nobody's failure: whoever sees to that wakes the wish."""
+    _wait_again(refinement, TRY_EVERY.total_seconds(), outcome=why, outcome_code=HELD_UP)
+
+
+def hold_up(refinement: Refinement, why: str) -> None:
+    """Say why a wish stays waiting that nobody has claimed."""
+    waiting = Refinement.objects.filter(pk=refinement.pk, state=State.WAITING)
+    if waiting.exclude(outcome_code=HELD_UP, outcome=why).update(outcome=why, outcome_code=HELD_UP):
         refinement.run.touch()
+
+
+def wait_for_credits(refinement: Refinement, error: LaminaInsufficientCredits) -> None:
+    """Keep a wish that Lamina refused for want of credits, and what else the key pays for, until there are more."""
+    with transaction.atomic():
+        note_refusal(refinement.run.workspace)
+        keep_back(refinement, credits_words())
+    logger.warning("refinement waits for credits run=%s lamina_request=%s", refinement.run.reference, error.request_id)
+
+
+def wait_for_key(refinement: Refinement, error: LaminaAuthError) -> None:
+    """Keep a wish whose key Lamina does not accept, and what else has the key, until it does or there is another."""
+    with transaction.atomic():
+        note_key_refused(refinement.run.workspace)
+        keep_back(refinement, key_words())
+    logger.warning("refinement waits for its key run=%s lamina_request=%s", refinement.run.reference, error.request_id)
+
+
+def _wait_again(refinement: Refinement, seconds: float, **changes: Any) -> None:
+    # As sent as this worker knows it: what another one has claimed and sent since must not go twice.
+    mine = Refinement.objects.filter(pk=refinement.pk, state=State.SENDING, sent_at=refinement.sent_at)
+    again = timezone.now() + timedelta(seconds=seconds)
+    with transaction.atomic():
+        if mine.update(state=State.WAITING, lease_until=None, sent_at=None, next_at=again, **changes):
+            refinement.run.touch()
 
 
 def fail(

@@ -6,11 +6,15 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from django.db import transaction
+from django.db.models import Exists
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from lamina_integration import (
+    LaminaAuthError,
     LaminaBudgetSpent,
+    LaminaForbidden,
     LaminaInsufficientCredits,
     LaminaRateLimited,
     LaminaResponseError,
@@ -20,13 +24,25 @@ from lamina_integration import (
 )
 from lamina_integration.wire import Refinement as LaminaRefinement
 from portal import trace
+from portal.runs import costs
+from portal.runs.held_up import changes_held_back
 from portal.runs.leases import LEASE_SECONDS, renewed
 from portal.runs.persist import persistently
-from portal.runs.refine.outcomes import fail, give_back, leave_unconfirmed, take
-from portal.runs.refinements import Refinement
+from portal.runs.refine.outcomes import (
+    fail,
+    give_back,
+    hold_up,
+    keep_back,
+    leave_unconfirmed,
+    take,
+    wait_for_credits,
+    wait_for_key,
+)
+from portal.runs.refinements import REFUSED, Refinement
 from portal.runs.refinements import RefinementState as State
 from portal.runs.track import MOST_OUTPUTS
-from portal.workspaces import budgets
+from portal.workspaces.brakes import find_brake, stopped_words
+from portal.workspaces.budgets import find_stop, stops_of
 from portal.workspaces.lamina import KeyUnreadable, client_for
 
 logger = logging.getLogger(__name__)
@@ -48,21 +64,29 @@ def send(refinement_id: int) -> None:
 
 
 def claim(refinement_id: int) -> Refinement | None:
-    """Make a waiting wish this worker's; None when it is not waiting any more."""
-    claimed = Refinement.objects.filter(pk=refinement_id, state=State.WAITING)
-    if not claimed.update(state=State.SENDING, lease_until=_lease(), outcome=""):
+    """Make a waiting wish this worker's; None when it is not waiting any more, or is to wait still."""
+    wishes = Refinement.objects.select_related("run__workspace")
+    waiting = wishes.filter(pk=refinement_id, state=State.WAITING)
+    refinement = waiting.first()
+    if refinement is None:
         return None
-    refinement = Refinement.objects.select_related("run__workspace").get(pk=refinement_id)
+    with transaction.atomic():
+        why = find_brake(refinement.run.workspace, amount_of=partial(costs.amount_of, refinement.line_id))
+        mine = not why and waiting.update(state=State.SENDING, lease_until=_lease(), outcome="", outcome_code="")
+        if not mine and not why:
+            # Somebody was faster. What looking for a brake may have written is for a wish that is sent.
+            transaction.set_rollback(True)
+    if why:
+        hold_up(refinement, why)
+    if not mine:
+        return None
     refinement.run.touch()
-    return refinement
+    return wishes.get(pk=refinement_id)
 
 
 def call(refinement: Refinement) -> LaminaRefinement | None:
     """Ask Lamina, and record every way in which that can go wrong; None when there is nothing to take."""
     run = refinement.run
-    if stop := budgets.find_stop(run.workspace):
-        give_back(refinement, LONGEST_PAUSE_SECONDS, _("Staff have stopped spending for now (%s).") % stop.why)
-        return None
     try:
         with client_for(run.workspace, lane=Lane.INTERACTIVE) as client:
             shown = client.runs.get(run.lamina_run_id or "")
@@ -81,14 +105,16 @@ def call(refinement: Refinement) -> LaminaRefinement | None:
         else:
             give_back(refinement, _pause(refinement), _("Lamina cannot be reached; this waits and goes on."))
     except LaminaInsufficientCredits as error:
-        why = _("The workspace has not enough credits for this change. Nothing was charged.")
-        fail(refinement, why, code="insufficient_credits", log=str(error), cost=0)
+        wait_for_credits(refinement, error)
+    except LaminaForbidden as error:
+        _refuse(refinement, error)
+    except LaminaAuthError as error:
+        wait_for_key(refinement, error)
     except LaminaResponseError as error:
         if error.retryable and refinement.tries < MOST_TRIES:
             give_back(refinement, _pause(refinement), str(error)[:300])
         else:
-            why = _("Lamina did not take it: %s. Nothing was charged.") % str(error)[:300].rstrip(".")
-            fail(refinement, why, code="refused", log=str(error), cost=0)
+            _refuse(refinement, error)
     except Exception as error:
         logger.exception("refinement not sent run=%s", run.reference)
         if refinement.sent_at is None:
@@ -99,13 +125,28 @@ def call(refinement: Refinement) -> LaminaRefinement | None:
     return None
 
 
+def _refuse(refinement: Refinement, error: LaminaResponseError) -> None:
+    """Close a wish to which Lamina said no."""
+    why = _("Lamina did not take it: %s. Nothing was charged.") % str(error)[:300].rstrip(".")
+    fail(refinement, why, code=REFUSED, log=str(error), cost=0)
+
+
 def mark_sent(refinement: Refinement, shown: RemoteRun) -> bool:
-    """Write down that the request leaves now, and what Lamina shows before it; False when this worker was given up."""
-    now = timezone.now()
-    mine = Refinement.objects.filter(pk=refinement.pk, state=State.SENDING, sent_at=None)
+    """Write down that the request leaves now, and what Lamina shows before it.
+
+    False when it must not leave: this worker was given up, or spending is stopped.
+    """
+    now, workspace = timezone.now(), refinement.run.workspace
+    may_go = Refinement.objects.filter(
+        ~Exists(stops_of(workspace)), pk=refinement.pk, state=State.SENDING, sent_at=None
+    )
     before = {output.id: output.value for output in shown.outputs[:MOST_OUTPUTS] if output.is_usable}
-    refinement.sent_at, refinement.before = now, before
-    return bool(mine.update(sent_at=now, before=before, lease_until=_lease()))
+    if may_go.update(sent_at=now, before=before, lease_until=_lease()):
+        refinement.sent_at, refinement.before = now, before
+        return True
+    if stop := find_stop(workspace):
+        keep_back(refinement, stopped_words(stop))
+    return False
 
 
 def _pause(refinement: Refinement) -> float:
@@ -123,9 +164,10 @@ def _renew(refinement_id: int) -> None:
 def due_to_send() -> list[tuple[int, uuid.UUID]]:
     """Return (wish, run) pairs whose time has come, and leave them alone for a moment."""
     now = timezone.now()
-    due = Refinement.objects.filter(state=State.WAITING, next_at__lte=now)
+    waiting = Refinement.objects.filter(state=State.WAITING)
+    if not waiting.exists():
+        return []
+    due = waiting.filter(next_at__lte=now).exclude(run__workspace_id__in=changes_held_back(now))
     pairs = list(due.order_by("next_at").values_list("pk", "run_id")[:100])
-    Refinement.objects.filter(pk__in=[pk for pk, _run in pairs], state=State.WAITING).update(
-        next_at=now + timedelta(seconds=NUDGE_AGAIN_SECONDS)
-    )
+    waiting.filter(pk__in=[pk for pk, _run in pairs]).update(next_at=now + timedelta(seconds=NUDGE_AGAIN_SECONDS))
     return pairs
