@@ -80,9 +80,10 @@ def _refinement(refinement: Refinement) -> Iterator[Moment]:
         yield Moment(refinement.sent_at, _("Change sent to Lamina"))
     if refinement.finished_at:
         failed = refinement.state == RefinementState.FAILED
+        tone = "off" if refinement.is_withdrawn else "bad" if failed else "good"
         made = _("Outputs made anew: %d.") % refinement.changed
         detail = refinement.outcome or f"{made} {refinement.summary}".strip()
-        yield Moment(refinement.finished_at, refinement.get_state_display(), detail, "bad" if failed else "good")
+        yield Moment(refinement.finished_at, refinement.label, detail, tone)
 
 
 def _deliveries(run: Run) -> list[Delivery]:

@@ -49,16 +49,18 @@ class RefinementScreen:
         return getattr(self.refinement, name)
 
     @property
-    def label(self) -> str:
-        """Return the state in a word or two."""
-        return self.refinement.get_state_display()
-
-    @property
     def tone(self) -> str:
-        """Return wait, going, good, warn or bad."""
+        """Return wait, going, good, warn, bad or off."""
+        if self.is_withdrawn:
+            return "off"
         if self.is_held_up or (self.state == RefinementState.DONE and not self.changed):
             return "warn"
         return TONES[RefinementState(self.state)]
+
+    @property
+    def can_be_withdrawn(self) -> bool:
+        """Return whether nobody is sending it yet."""
+        return bool(self.state == RefinementState.WAITING)
 
     @property
     def result(self) -> str:

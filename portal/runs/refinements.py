@@ -22,8 +22,8 @@ class RefinementState(models.TextChoices):
     FAILED = "failed", _("Not changed")
 
 
-# Outcome codes: of a wish that waits behind a brake, and of one that Lamina did not take.
-HELD_UP, REFUSED = "held_up", "refused"
+# Outcome codes: of a wish that waits behind a brake; of one that Lamina did not take; of one that was not to be sent.
+HELD_UP, REFUSED, WITHDRAWN = "held_up", "refused", "withdrawn"
 
 OPEN_REFINEMENTS = (RefinementState.WAITING, RefinementState.SENDING, RefinementState.UNCONFIRMED)
 
@@ -75,6 +75,16 @@ class Refinement(models.Model):
     def is_held_up(self) -> bool:
         """Return whether it waits behind a brake, and not for its turn."""
         return self.state == RefinementState.WAITING and self.outcome_code == HELD_UP
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Return whether a person took it back before it was sent."""
+        return self.outcome_code == WITHDRAWN
+
+    @property
+    def label(self) -> str:
+        """Return the state in a word or two."""
+        return str(_("Withdrawn")) if self.is_withdrawn else self.get_state_display()
 
     @property
     def is_open(self) -> bool:

@@ -18,4 +18,5 @@ urlpatterns = [
     path("runs/<uuid:run_id>/cancel/", pages.cancel, name="cancel"),
     path("runs/<uuid:run_id>/again/", follow_up.again, name="again"),
     path("runs/<uuid:run_id>/refine/", follow_up.refine, name="refine"),
+    path("runs/<uuid:run_id>/changes/<int:change_id>/withdraw/", follow_up.withdraw, name="withdraw"),
 ]

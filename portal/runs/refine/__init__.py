@@ -5,7 +5,7 @@ done. So a wish is a row before the call, sent once; when no answer comes, nobod
 Lamina shows of the run tells whether anything was made. Nothing that was made before is lost.
 """
 
-from portal.runs.refine.asking import RefinementRefused, ask
+from portal.runs.refine.asking import RefinementRefused, ask, withdraw
 from portal.runs.refine.outcomes import leave_unconfirmed, take
 from portal.runs.refine.sending import call, claim, due_to_send, mark_sent, send
 from portal.runs.refine.settling import release_lost, settle_by_staff, settle_unconfirmed
@@ -23,4 +23,5 @@ __all__ = [
     "settle_by_staff",
     "settle_unconfirmed",
     "take",
+    "withdraw",
 ]

@@ -1,5 +1,6 @@
-"""Ask for a change: a wish is a row before anybody calls, one for each form and one open for each run."""
+"""Ask for a change, or withdraw it: a wish is a row before anybody calls, one for each form, one open a run."""
 
+import logging
 import uuid
 from datetime import timedelta
 
@@ -9,11 +10,14 @@ from django.utils.translation import gettext as _
 
 from portal.runs import costs
 from portal.runs.models import Run
-from portal.runs.refinements import OPEN_REFINEMENTS, Refinement
+from portal.runs.refinements import OPEN_REFINEMENTS, WITHDRAWN, Refinement
+from portal.runs.refinements import RefinementState as State
 from portal.runs.states import Status, Teller
 from portal.runs.track import note
 from portal.workspaces import budgets
-from portal.workspaces.models import LineKind, Membership
+from portal.workspaces.models import LineKind, Membership, User
+
+logger = logging.getLogger(__name__)
 
 MOST_WORDS = 2000
 NUDGE_GRACE_SECONDS = 5
@@ -71,3 +75,20 @@ def _check_can_be_refined(run: Run) -> None:
         raise RefinementRefused(_("What was made is still being copied. Ask again in a moment."))
     if run.refinements.filter(state__in=OPEN_REFINEMENTS).exists():
         raise RefinementRefused(_("A change is being made already. Ask for the next one when it is done."))
+
+
+def withdraw(refinement: Refinement, *, person: User) -> bool:
+    """Take back a wish that waits, which then costs nothing; False when it is being sent, was, or is closed."""
+    why = _("The change was withdrawn before it was sent. Nothing was charged.")
+    waiting = Refinement.objects.filter(pk=refinement.pk, state=State.WAITING)
+    run = refinement.run
+    with transaction.atomic():
+        # First, because whoever locks rows takes the run's first.
+        run.touch()
+        if not waiting.update(state=State.FAILED, outcome=why, outcome_code=WITHDRAWN, finished_at=timezone.now()):
+            transaction.set_rollback(True)
+            return False
+        budgets.release(refinement.line_id)
+        note(run, Teller.PERSON, why)
+    logger.info("refinement withdrawn run=%s by=%s", run.reference, person.pk)
+    return True

@@ -1,4 +1,4 @@
-"""What comes after a run: the same once more, or a change of what it made."""
+"""What comes after a run: the same once more, or a change of what it made, which can be withdrawn."""
 
 import uuid
 from functools import partial
@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 from portal.runs import costs, tasks
 from portal.runs.models import Run
 from portal.runs.refine import RefinementRefused, ask
+from portal.runs.refine import withdraw as take_back
 from portal.runs.submit import submit
 from portal.runs.views.pages import detail_page, screen
 from portal.workspaces.access import CREATORS, MemberRequest, member_required
@@ -63,6 +64,22 @@ def refine(request: MemberRequest, run_id: uuid.UUID) -> HttpResponse:
         error = refusal(refused) if isinstance(refused, SpendingRefused) else str(refused)
         return detail_page(request, run_id, status=422, refine_words=words, refine_error=error)
     transaction.on_commit(partial(nudge, tasks.send_refinement, refinement.pk, str(run.pk)))
+    return redirect(run)
+
+
+@require_POST
+@member_required(*CREATORS)
+def withdraw(request: MemberRequest, run_id: uuid.UUID, change_id: int) -> HttpResponse:
+    """Take back a change that was not sent yet; of another one, say that it is too late."""
+    run = get_object_or_404(request.workspace.runs, pk=run_id)
+    run.workspace = request.workspace
+    change = get_object_or_404(run.refinements, pk=change_id)
+    if not take_back(change, person=request.user):
+        change.refresh_from_db(fields=["state", "outcome_code"])
+        if change.is_open:
+            messages.warning(request, _("It was too late to withdraw the change: Lamina is being asked for it."))
+        elif not change.is_withdrawn:
+            messages.info(request, _("There was nothing left to withdraw: the change was over by then."))
     return redirect(run)
 
 
