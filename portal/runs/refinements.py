@@ -24,6 +24,7 @@ class RefinementState(models.TextChoices):
 
 # Outcome codes: of a wish that waits behind a brake; of one that Lamina did not take; of one that was not to be sent.
 HELD_UP, REFUSED, WITHDRAWN = "held_up", "refused", "withdrawn"
+NOT_TAKEN = frozenset({REFUSED, WITHDRAWN, "insufficient_credits"})  # the last of wishes before they waited for them
 
 OPEN_REFINEMENTS = (RefinementState.WAITING, RefinementState.SENDING, RefinementState.UNCONFIRMED)
 
@@ -80,6 +81,11 @@ class Refinement(models.Model):
     def is_withdrawn(self) -> bool:
         """Return whether a person took it back before it was sent."""
         return self.outcome_code == WITHDRAWN
+
+    @property
+    def is_not_taken(self) -> bool:
+        """Return whether it ended before Lamina took it, so that it certainly cost nothing."""
+        return self.outcome_code in NOT_TAKEN
 
     @property
     def label(self) -> str:

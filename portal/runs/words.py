@@ -338,6 +338,12 @@ class RunScreen:
         return RefinementScreen(self.refinement, self.change_line) if self.refinement_id and self.refinement else None
 
     @property
+    def words_to_refine(self) -> str:
+        """Return what the form for a change begins with: the words of the latest one if nothing came of it for sure."""
+        latest = self.refinement if self.refinement_id else None
+        return latest.words if latest and latest.is_not_taken else ""
+
+    @property
     def new_token(self) -> uuid.UUID:
         """Return the token of a form that starts something, one for each time it is drawn."""
         return uuid.uuid4()

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
+from django.utils.html import escape
 
 from lamina_integration import RemoteRun
 from lamina_integration.sandbox import Sandbox
@@ -275,6 +276,50 @@ def test_words_are_not_lost_when_somebody_else_was_faster(ask: Ask, done: Run, v
     assert answer.status_code == 422
     assert "A change is being made already" in page
     assert "Mine &lt;b&gt;</textarea>" in page
+
+
+def words_in_the_form(browser: Client, run: Run) -> str:
+    page = browser.get(run.get_absolute_url()).content.decode()
+    form = page.split('name="words"')[1].split("</textarea>")[0]
+    return form.split(">", 1)[1].removeprefix("\n")
+
+
+@pytest.mark.parametrize("words", ["Warmer <light> & less\nshadow", "\nbegins with a line break"])
+def test_words_of_a_change_that_lamina_refused_stand_in_the_form_again(
+    ask: Ask, done: Run, visitor: Client, lamina: Sandbox, words: str
+) -> None:
+    assert words_in_the_form(visitor, done) == ""
+    refinement = ask(words)
+    lamina.reset()
+    refine.send(refinement.pk)
+    assert words_in_the_form(visitor, done) == escape(words.strip())
+
+
+def test_words_of_a_change_that_was_withdrawn_stand_in_the_form_again(
+    ask: Ask, done: Run, visitor: Client, creator: User
+) -> None:
+    refine.withdraw(ask("Warmer light"), person=creator)
+    assert words_in_the_form(visitor, done) == "Warmer light"
+    refine.send(ask("Cooler light").pk)
+    copy_all(done)
+    assert words_in_the_form(visitor, done) == "", "a later one succeeded"
+
+
+@pytest.mark.parametrize("code", ["failed", "unanswered", "staff"])
+def test_form_is_empty_where_a_change_may_have_cost_something(ask: Ask, done: Run, visitor: Client, code: str) -> None:
+    ask()
+    Refinement.objects.update(state=RefinementState.FAILED, outcome_code=code)
+    assert words_in_the_form(visitor, done) == ""
+
+
+def test_words_that_come_back_with_what_is_wrong_are_those_just_typed(
+    ask: Ask, done: Run, visitor: Client, creator: User
+) -> None:
+    refine.withdraw(ask("Warmer light"), person=creator)
+    answer = visitor.post(f"{done.get_absolute_url()}refine/", {"token": str(uuid.uuid4()), "words": "Colder " * 400})
+    form = answer.content.decode().split('id="refine-words"')[1].split("</textarea>")[0]
+    assert "Colder" in form
+    assert "Warmer light" not in form
 
 
 def test_gallery_has_every_version_with_its_number(ask: Ask, done: Run, visitor: Client) -> None:
