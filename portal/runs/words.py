@@ -28,7 +28,6 @@ from portal.runs.refinement_words import RefinementScreen, refinement_cost, refi
 from portal.runs.states import ACTIVE, REMOTE, Status
 from portal.runs.step_words import Step, steps_of
 from portal.runs.usual import usual_text
-from portal.workspaces.models import LedgerLine
 from portal.workspaces.words import price_text
 
 TONES = {
@@ -62,7 +61,7 @@ class RunScreen:
         self.waiting_because = ""
         self.is_lamina_silent = False
         self.cost_text = ""
-        self.change_line: LedgerLine | None = None
+        self.changes: Sequence[RefinementScreen] = ()
         self.mended_as: Run | None = None
         self.goes_on_as: Run | None = None
         self.refusals: Sequence[Refusal] = ()
@@ -335,7 +334,7 @@ class RunScreen:
     @property
     def latest_change(self) -> RefinementScreen | None:
         """Return the change asked for last."""
-        return RefinementScreen(self.refinement, self.change_line) if self.refinement_id and self.refinement else None
+        return next((change for change in self.changes if change.pk == self.refinement_id), None)
 
     @property
     def words_to_refine(self) -> str:

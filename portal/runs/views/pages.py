@@ -28,7 +28,7 @@ from portal.workspaces.access import CREATORS, MemberRequest, member_required
 from portal.workspaces.budgets import note_spending, spending_of
 from portal.workspaces.credits import awaited_balance
 from portal.workspaces.lamina import silence
-from portal.workspaces.models import LedgerLine, LineKind, Membership
+from portal.workspaces.models import LedgerLine, Membership
 from portal.workspaces.tasks import nudge
 
 PER_PAGE = 25
@@ -100,7 +100,6 @@ def detail_page(request: MemberRequest, run_id: uuid.UUID, *, status: int = 200,
     context |= {
         "inputs": inputs_shown(run.run),
         "history": history_of(run.run),
-        "refinements": changes_of(run.run) if run.refinement_id else [],
         "followers": followers,
     }
     return uncached(render(request, "runs/detail.html", context | more, status=status), None)
@@ -189,9 +188,9 @@ def cancel(request: MemberRequest, run_id: uuid.UUID) -> HttpResponse:
 def progress_context(
     request: MemberRequest, run_id: uuid.UUID, *, also: Mapping[str, Subquery] | None = None
 ) -> tuple[RunScreen, dict[str, object]]:
-    """Return what the polled part shows, in one query: the outputs with their run.
+    """Return what the polled part shows, in one query: the outputs with their run. Two more are for changes asked for.
 
-    A run has at least one reserved output; the second query is for a run that staff emptied. `also` is
+    A run has at least one reserved output; another query is for a run that staff emptied. `also` is
     `spending_of`, for a poll: only one with news pays for the figures that stand beside the page.
     """
     rows = Output.objects.filter(run_id=run_id, run__workspace=request.workspace).order_by("position", "version")
@@ -199,9 +198,6 @@ def progress_context(
     rows = rows.annotate(
         cost=costs.line_of(OuterRef("run_id")), last_why=Subquery(last_move.values("why")[:1]), **(also or {})
     )
-    changes = LedgerLine.objects.filter(run_id=OuterRef(OuterRef("run_id")), kind=LineKind.REFINEMENT)
-    latest_change = Subquery(changes.order_by("-created_at").values("pk")[:1])
-    rows = rows.annotate(change_cost=costs.line_of(latest_change))
     outputs = list(rows.select_related("media", *(f"run__{name}" for name in SHOWN_WITH_A_RUN)))
     if outputs:
         run = outputs[0].run
@@ -222,8 +218,8 @@ def progress_context(
         shown.goes_on_as = request.workspace.runs.filter(token=follower_token(run)).first()
     if run.status == Status.NEEDS_ATTENTION:
         shown.refusals = refusals(run)
-    if outputs and outputs[0].change_cost:
-        shown.change_line = costs.line_from(outputs[0].change_cost)
+    if run.refinement_id:
+        shown.changes = changes_of(run)
     line = costs.line_from(outputs[0].cost) if outputs and outputs[0].cost else None
     if line is not None and (line.held or line.settled):
         shown.cost_text = cost_text(run, line)

@@ -246,7 +246,7 @@ def test_page_offers_the_change_with_its_cost_and_polls_while_it_goes_on(
         assert visitor.post(done.get_absolute_url() + "refine/", post)["Location"] == done.get_absolute_url()
     refinement = Refinement.objects.get()
     address = done.get_absolute_url() + "progress/"
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(5):
         part = visitor.get(address)
     assert 'progress/" hx-trigger' in part.content.decode()
     assert 'name="words"' not in part.content.decode()
@@ -368,7 +368,7 @@ def test_open_page_hears_what_a_change_holds_and_then_costs(ask: Ask, done: Run,
     refine.send(refinement.pk)
     told = visitor.get(address, headers={"If-None-Match": part["ETag"]}).content.decode()
     assert "held for it" not in told
-    assert told.count("as estimated") == 2, "the run's and the change's"
+    assert told.count("as estimated") == 3, "the run's, and the change's at the top and in the list"
 
 
 def test_change_that_lamina_refused_counts_nothing(ask: Ask, done: Run, lamina: Sandbox) -> None:
