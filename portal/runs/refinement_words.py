@@ -66,7 +66,7 @@ class RefinementScreen:
     def result(self) -> str:
         """Return what came of it, what was charged as far as it is known, or how it stands."""
         if self.is_held_up:
-            return refinement_headline(self.refinement) + " " + _("Nothing was charged for it so far.")
+            return self.refinement.outcome + " " + _("Nothing was charged for it so far.")
         if self.is_open:
             return refinement_headline(self.refinement)
         if self.state == RefinementState.DONE and self.changed:

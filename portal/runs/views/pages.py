@@ -221,7 +221,8 @@ def progress_context(
     if run.refinement_id:
         shown.changes = changes_of(run)
     line = costs.line_from(outputs[0].cost) if outputs and outputs[0].cost else None
-    if line is not None and (line.held or line.settled):
+    # Beside a change that goes on it would be taken for what that one costs.
+    if line is not None and (line.held or line.settled) and not shown.is_refining:
         shown.cost_text = cost_text(run, line)
     context = {
         "run": shown,

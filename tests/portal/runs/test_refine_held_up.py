@@ -68,7 +68,8 @@ def test_wish_refused_for_want_of_credits_waits_in_those_words(refused: Refineme
     assert LedgerLine.objects.get(pk=refused.line_id).held > 0
     page = visitor.get(done.get_absolute_url()).content.decode()
     assert f"Your change waits. {TOO_FEW}" in page
-    assert "Nothing was charged for it so far." in page
+    assert f"{TOO_FEW} Nothing was charged for it so far." in page
+    assert "as estimated" not in page, "what the run has cost is not what the change costs"
     assert 'name="words"' not in page
     assert "Change waits" in visitor.get("/w/demo/runs/").content.decode()
 
