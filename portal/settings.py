@@ -383,12 +383,7 @@ LOGGING = {
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json" if PRODUCTION else "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {
-        "httpx": {"level": "WARNING"},
-        "httpcore": {"level": "WARNING"},
-        "PIL": {"level": "WARNING"},
-        "django.server": {"level": "WARNING"},
-    },
+    "loggers": {name: {"level": "WARNING"} for name in ("httpx", "httpcore", "PIL", "django.server")},
 }
 
 SENTRY_DSN = read("SENTRY_DSN", "", reading.sentry_dsn)

@@ -2,8 +2,8 @@
 
 from portal.catalogue.models import App
 from portal.runs.drafting import unsent
-from portal.runs.drafts import Draft
 from portal.runs.models import Run
+from portal.runs.models.drafts import Draft
 from portal.runs.states import Status
 
 SHOWN = 50

@@ -11,7 +11,7 @@ from portal.operations.broker import BrokerState
 from portal.operations.figures import Figures, age
 from portal.operations.waiting import MOST_REASONS, Reason, Sending, age_of, reasons_by_lane
 from portal.runs.models import Run
-from portal.runs.refinements import Refinement, RefinementState
+from portal.runs.models.refinements import Refinement, RefinementState
 from portal.runs.states import Status
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import F, QuerySet
 
 from portal.runs.models import Run
-from portal.runs.refinements import HELD_UP, Refinement, RefinementState
+from portal.runs.models.refinements import HELD_UP, Refinement, RefinementState
 from portal.runs.states import Status
 from portal.workspaces.brakes import Brake, brakes
 

@@ -1,10 +1,10 @@
 """Runs, their attempts, outputs and history, and the deliveries that bring news of them: a module for each noun."""
 
-from portal.runs.drafts import Draft
-from portal.runs.known import KnownRemote
 from portal.runs.models.attempts import Attempt, Callback, new_token
 from portal.runs.models.deliveries import Delivery, SigningKey, Verdict
+from portal.runs.models.drafts import Draft
 from portal.runs.models.history import Move
+from portal.runs.models.known import KnownRemote
 from portal.runs.models.outputs import OPEN, Output, OutputStatus
 from portal.runs.models.run import Run, RunLane, RunQuerySet, new_reference
 

@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from portal.media.models import Media
-from portal.runs.refinements import Refinement
+from portal.runs.models.refinements import Refinement
 
 
 class OutputStatus(models.TextChoices):

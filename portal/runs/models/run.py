@@ -16,7 +16,7 @@ from portal.catalogue.models import App, PinnedApp, SchemaVersion
 from portal.runs import costs
 from portal.runs.models.history import Move
 from portal.runs.models.outputs import Output, OutputStatus
-from portal.runs.refinements import Refinement
+from portal.runs.models.refinements import Refinement
 from portal.runs.states import ACTIVE, FINAL, MOVES, REMOTE, Status, Teller
 from portal.workspaces.models import Membership, Workspace
 

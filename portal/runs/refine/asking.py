@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 
 from portal.runs import costs
 from portal.runs.models import Run
-from portal.runs.refinements import OPEN_REFINEMENTS, WITHDRAWN, Refinement
-from portal.runs.refinements import RefinementState as State
+from portal.runs.models.refinements import OPEN_REFINEMENTS, WITHDRAWN, Refinement
+from portal.runs.models.refinements import RefinementState as State
 from portal.runs.states import Status, Teller
 from portal.runs.track import note
 from portal.workspaces import budgets

@@ -17,8 +17,8 @@ from django.utils.translation import ngettext
 from lamina_integration import LaminaAuthError, LaminaInsufficientCredits, RemoteOutput
 from lamina_integration.wire import Refinement as LaminaRefinement
 from portal.runs.models import Output, OutputStatus, Run
-from portal.runs.refinements import HELD_UP, OPEN_REFINEMENTS, Refinement
-from portal.runs.refinements import RefinementState as State
+from portal.runs.models.refinements import HELD_UP, OPEN_REFINEMENTS, Refinement
+from portal.runs.models.refinements import RefinementState as State
 from portal.runs.states import Teller
 from portal.runs.track import MOST_OUTPUTS, note
 from portal.workspaces import budgets

@@ -27,6 +27,8 @@ from portal import trace
 from portal.runs import costs
 from portal.runs.held_up import changes_held_back
 from portal.runs.leases import LEASE_SECONDS, renewed
+from portal.runs.models.refinements import REFUSED, Refinement
+from portal.runs.models.refinements import RefinementState as State
 from portal.runs.persist import persistently
 from portal.runs.refine.outcomes import (
     fail,
@@ -38,8 +40,6 @@ from portal.runs.refine.outcomes import (
     wait_for_credits,
     wait_for_key,
 )
-from portal.runs.refinements import REFUSED, Refinement
-from portal.runs.refinements import RefinementState as State
 from portal.runs.track import MOST_OUTPUTS
 from portal.workspaces.brakes import find_brake, stopped_words
 from portal.workspaces.budgets import find_stop, stops_of

@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _
 
 from lamina_integration import LaminaError, Lane, RemoteRun
 from portal import trace
+from portal.runs.models.refinements import Refinement
+from portal.runs.models.refinements import RefinementState as State
 from portal.runs.refine.outcomes import ASK_AGAIN_SECONDS, fail, finish, give_back, is_other, leave_unconfirmed
-from portal.runs.refinements import Refinement
-from portal.runs.refinements import RefinementState as State
 from portal.runs.states import Teller
 from portal.runs.track import note
 from portal.workspaces.lamina import client_for

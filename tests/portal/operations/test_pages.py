@@ -23,8 +23,8 @@ from portal.operations import deliveries, looking
 from portal.operations.exposition import exposition
 from portal.operations.screens import IN_ADMIN
 from portal.runs import inbox, rejections, settle, track
-from portal.runs.known import SecondRun
 from portal.runs.models import Attempt, Delivery, Output, Run
+from portal.runs.models.known import SecondRun
 from portal.runs.states import Status
 from portal.runs.submit import send
 from portal.workspaces.brakes import note_key_refused

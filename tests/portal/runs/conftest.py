@@ -9,7 +9,7 @@ from django.test import Client
 from lamina_integration.sandbox import Sandbox
 from portal.runs import copies, refine, rounds
 from portal.runs.models import Run
-from portal.runs.refinements import Refinement
+from portal.runs.models.refinements import Refinement
 from portal.runs.states import Status
 from portal.runs.submit import send
 from portal.workspaces.models import Membership, User

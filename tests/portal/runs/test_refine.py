@@ -15,7 +15,7 @@ from lamina_integration import RemoteRun
 from lamina_integration.sandbox import Sandbox
 from portal.runs import refine, track
 from portal.runs.models import Output, Run
-from portal.runs.refinements import Refinement, RefinementState
+from portal.runs.models.refinements import Refinement, RefinementState
 from portal.runs.states import Status, Teller
 from portal.workspaces.budgets import stop_spending
 from portal.workspaces.models import LedgerLine, LineKind, LineState, User

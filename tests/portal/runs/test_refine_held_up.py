@@ -12,7 +12,7 @@ from lamina_integration import RemoteRun
 from lamina_integration.sandbox import Sandbox
 from portal.runs import refine
 from portal.runs.models import Run
-from portal.runs.refinements import Refinement, RefinementState
+from portal.runs.models.refinements import Refinement, RefinementState
 from portal.workspaces.brakes import note_refusal
 from portal.workspaces.budgets import lift, stop_spending
 from portal.workspaces.credits import refresh_balance

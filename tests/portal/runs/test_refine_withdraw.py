@@ -11,7 +11,7 @@ from lamina_integration.sandbox import Sandbox
 from portal.operations.timeline import timeline
 from portal.runs import refine
 from portal.runs.models import Run
-from portal.runs.refinements import Refinement, RefinementState
+from portal.runs.models.refinements import Refinement, RefinementState
 from portal.workspaces.budgets import state_of
 from portal.workspaces.models import LedgerLine, LineState, User
 from tests.factories import run_of
