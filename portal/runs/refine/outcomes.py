@@ -129,6 +129,11 @@ def give_back(refinement: Refinement, seconds: float, why: str) -> None:
     _wait_again(refinement, seconds, outcome=why, tries=refinement.tries + 1)
 
 
+def put_off(refinement: Refinement, seconds: float, why: str) -> None:
+    """Return a claim that nothing was wrong with: nobody may ask Lamina anything at the moment."""
+    _wait_again(refinement, seconds, outcome=why)
+
+
 def keep_back(refinement: Refinement, why: str) -> None:
     """Return a claim until a brake is released, which is nobody's failure: whoever sees to that wakes the wish."""
     _wait_again(refinement, TRY_EVERY.total_seconds(), outcome=why, outcome_code=HELD_UP)

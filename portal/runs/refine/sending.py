@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from lamina_integration import (
     LaminaAuthError,
+    LaminaAway,
     LaminaBudgetSpent,
     LaminaForbidden,
     LaminaInsufficientCredits,
@@ -26,6 +27,7 @@ from lamina_integration.wire import Refinement as LaminaRefinement
 from portal import trace
 from portal.runs import costs
 from portal.runs.held_up import changes_held_back
+from portal.runs.lanes import LOOK_AGAIN_SECONDS
 from portal.runs.leases import LEASE_SECONDS, renewed
 from portal.runs.models.refinements import REFUSED, Refinement
 from portal.runs.models.refinements import RefinementState as State
@@ -36,6 +38,7 @@ from portal.runs.refine.outcomes import (
     hold_up,
     keep_back,
     leave_unconfirmed,
+    put_off,
     take,
     wait_for_credits,
     wait_for_key,
@@ -43,7 +46,7 @@ from portal.runs.refine.outcomes import (
 from portal.runs.track import MOST_OUTPUTS
 from portal.workspaces.brakes import find_brake, stopped_words
 from portal.workspaces.budgets import find_stop, stops_of
-from portal.workspaces.lamina import KeyUnreadable, client_for
+from portal.workspaces.lamina import KeyUnreadable, client_for, shared_budget
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +71,7 @@ def claim(refinement_id: int) -> Refinement | None:
     wishes = Refinement.objects.select_related("run__workspace")
     waiting = wishes.filter(pk=refinement_id, state=State.WAITING)
     refinement = waiting.first()
-    if refinement is None:
+    if refinement is None or _is_put_off(refinement):
         return None
     with transaction.atomic():
         why = find_brake(refinement.run.workspace, amount_of=partial(costs.amount_of, refinement.line_id))
@@ -84,6 +87,15 @@ def claim(refinement_id: int) -> Refinement | None:
     return wishes.get(pk=refinement_id)
 
 
+def _is_put_off(refinement: Refinement) -> bool:
+    """Leave a wish waiting for which no call would be let through now: its page goes on saying what it waits for."""
+    wait = shared_budget().refuses_for(Lane.INTERACTIVE) if refinement.outcome else 0.0
+    if wait:
+        again = timezone.now() + timedelta(seconds=min(wait, LOOK_AGAIN_SECONDS))
+        Refinement.objects.filter(pk=refinement.pk, state=State.WAITING).update(next_at=again)
+    return bool(wait)
+
+
 def call(refinement: Refinement) -> LaminaRefinement | None:
     """Ask Lamina, and record every way in which that can go wrong; None when there is nothing to take."""
     run = refinement.run
@@ -97,8 +109,11 @@ def call(refinement: Refinement) -> LaminaRefinement | None:
         logger.error("change not asked for, the workspace's key cannot be read run=%s", run.reference)
         why = _("Staff have to mend this workspace's key; this waits and goes on.")
         give_back(refinement, LONGEST_PAUSE_SECONDS, why)
+    except LaminaAway as error:
+        why = _("Lamina does not answer at the moment; this waits and goes on.")
+        put_off(refinement, min(error.retry_after, LOOK_AGAIN_SECONDS), why)
     except (LaminaRateLimited, LaminaBudgetSpent) as error:
-        give_back(refinement, error.retry_after, _("Lamina asks us to wait a moment."))
+        put_off(refinement, error.retry_after, _("Lamina asks us to wait a moment."))
     except LaminaUnreachable as error:
         if error.maybe_sent and refinement.sent_at:
             leave_unconfirmed(refinement, why=str(error))

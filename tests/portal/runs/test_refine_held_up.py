@@ -16,6 +16,7 @@ from portal.runs.models.refinements import Refinement, RefinementState
 from portal.workspaces.brakes import note_refusal
 from portal.workspaces.budgets import lift, stop_spending
 from portal.workspaces.credits import refresh_balance
+from portal.workspaces.lamina import shared_budget
 from portal.workspaces.models import LedgerLine, Membership, User, Wallet
 from tests.factories import run_of
 from tests.portal.runs.conftest import Ask, copy_all
@@ -203,3 +204,34 @@ def test_worker_that_was_given_up_does_not_send_again_what_another_has_sent(ask:
     refine.call(lost)
     assert fresh(lost).state == RefinementState.SENDING
     assert lost.sent_at is not None
+
+
+def test_wish_goes_on_saying_that_lamina_does_not_answer_until_it_does(ask: Ask, done: Run, lamina: Sandbox) -> None:
+    lamina.set(server_errors=1.0)
+    refinement = ask("Warmer light")
+    while not shared_budget().is_away():
+        refine.send(refinement.pk)
+    tries = fresh(refinement).tries
+    refine.send(refinement.pk)
+    told = fresh(refinement)
+    assert (told.state, told.tries) == (RefinementState.WAITING, tries), "nothing was wrong with it"
+    assert "not answer" in told.outcome or "cannot be reached" in told.outcome
+    done.refresh_from_db()
+    asked, version = lamina.ledger()["requests"]["total"], done.version
+    for _ in range(3):
+        refine.send(refinement.pk)
+    done.refresh_from_db()
+    assert (lamina.ledger()["requests"]["total"], done.version) == (asked, version)
+    lamina.set(server_errors=0.0)
+    shared_budget().answered()
+    refine.send(refinement.pk)
+    assert fresh(refinement).state == RefinementState.DONE
+
+
+def test_wish_is_not_told_to_wait_a_moment_when_lamina_does_not_answer_at_all(ask: Ask, lamina: Sandbox) -> None:
+    for _ in range(5):
+        shared_budget().unanswered(60)
+    refinement = ask("Warmer light")
+    refine.send(refinement.pk)
+    assert fresh(refinement).outcome == "Lamina does not answer at the moment; this waits and goes on."
+    assert refinement.tries == 0
