@@ -22,6 +22,10 @@ the most beside it. Between the rounds a control is measured, and a ratio is tak
 and after it; a run whose control drifts further than it says is refused. Server, load generator, database and broker
 share one machine, so that a rate alone says little: the ratios, and the CPU time of the server's processes (user and
 system), say more. A measurement that has no section was not taken yet, or was refused.
+
+Rates are those of the Python that is named with them, too. Take them with one that was built with optimisation, as the
+image's and Debian's are (`make bench PYTHON=/usr/bin/python3` where there is no .venv yet): one that was built by hand
+without it settled a quarter fewer runs a second on the same machine.
 """
 
 
@@ -49,7 +53,7 @@ def machine() -> str:
     servers = ", ".join(filter(None, [program("postgres --version", "psql --version"), program("redis-server -v")]))
     return (
         f"Machine: {processor()}, {os.cpu_count()} cores, {memory:.0f} GB, {platform.system()} {platform.release()}; "
-        f"Python {platform.python_version()}, {packages}; {servers or 'no servers of its own'}."
+        f"Python {platform.python_version()} of {sys.base_prefix}, {packages}; {servers or 'no servers of its own'}."
     )
 
 
