@@ -4,7 +4,7 @@ LaminaError
     LaminaUnreachable               no usable answer; a request that changes something may have taken effect
     LaminaResponseError             an answer that says no
         LaminaAuthError             the key is missing or unknown
-            LaminaForbidden         the key is good, and may not do this
+        LaminaForbidden             the key is good, and may not do this
         LaminaNotFound              no such app, run or asset (or not ours)
         LaminaInvalidInputs         what was sent does not fit; problems by parameter
         LaminaInsufficientCredits   the workspace cannot pay for it
@@ -78,10 +78,10 @@ class LaminaResponseError(LaminaError):
 
 
 class LaminaAuthError(LaminaResponseError):
-    """The key is missing, unknown or revoked (401), or not allowed to do this (see LaminaForbidden)."""
+    """The key is missing, unknown, revoked, or belongs to nobody (401)."""
 
 
-class LaminaForbidden(LaminaAuthError):
+class LaminaForbidden(LaminaResponseError):
     """The key is known and not allowed to do this (403), such as to run an app of somebody else's."""
 
 

@@ -18,6 +18,7 @@ from lamina_integration.client.calls import Call, Listen, News, NextEvent, Pause
 from lamina_integration.errors import (
     LaminaAuthError,
     LaminaBudgetSpent,
+    LaminaForbidden,
     LaminaRateLimited,
     LaminaResponseError,
     LaminaRunUnfinished,
@@ -156,7 +157,7 @@ def _by_wait(watch: _Watch[RemoteRun]) -> Script[RemoteRun]:
         except INTERRUPTIONS as error:
             yield from watch.wait_out(error)
             continue
-        except LaminaAuthError:
+        except (LaminaAuthError, LaminaForbidden):
             raise
         except LaminaResponseError:
             return  # not served here, or no such run: asking for the run itself tells which
@@ -192,7 +193,7 @@ def _by_stream(watch: _Watch[RemoteRun]) -> Script[RemoteRun]:
         except (LaminaRateLimited, LaminaBudgetSpent) as error:
             yield from watch.wait_out(error)
             continue
-        except LaminaAuthError:
+        except (LaminaAuthError, LaminaForbidden):
             raise
         except LaminaResponseError:
             return  # not served here, or no such run: asking for the run itself tells which

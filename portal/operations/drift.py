@@ -2,8 +2,7 @@
 
 from portal.catalogue.models import App
 from portal.runs.drafting import unsent
-from portal.runs.models import Run
-from portal.runs.models.drafts import Draft
+from portal.runs.models import Draft, Run
 from portal.runs.states import Status
 
 SHOWN = 50

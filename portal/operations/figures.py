@@ -8,8 +8,7 @@ from math import ceil
 from django.db.models import Count, F, Min, Q, Sum
 from django.utils import timezone
 
-from portal.runs.models import Delivery, Move, Output, Run, RunLane, Verdict
-from portal.runs.models.known import SecondRun
+from portal.runs.models import Delivery, Move, Output, Run, RunLane, SecondRun, Verdict
 from portal.runs.rejections import recent as recent_rejections
 from portal.runs.states import FINAL, Status, Teller
 

@@ -5,8 +5,7 @@ import uuid
 
 from django.db.models import Q
 
-from portal.runs.models import Run
-from portal.runs.models.known import SecondRun
+from portal.runs.models import Run, SecondRun
 
 MOST = 50
 REFERENCE = re.compile(r"R[-\s]?([0-9A-Z]{4})[-\s]?([0-9A-Z]{4})", re.IGNORECASE)

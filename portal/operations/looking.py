@@ -15,8 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.operations.figures import age
-from portal.runs.models import Attempt, Move, Run, RunLane, RunQuerySet
-from portal.runs.models.known import SecondRun
+from portal.runs.models import Attempt, Move, Run, RunLane, RunQuerySet, SecondRun
 from portal.runs.states import REMOTE, Status
 from portal.runs.track import MISSING, UNKNOWN_STATE
 from portal.runs.usual import usual_ranges

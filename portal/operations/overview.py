@@ -9,9 +9,8 @@ from django.utils.translation import gettext as _
 
 from portal.operations.broker import BrokerState
 from portal.operations.figures import Figures, age
-from portal.operations.waiting import MOST_REASONS, Reason, Sending, age_of, reasons_by_lane
+from portal.operations.waiting import MOST_REASONS, Reason, Sending, age_of, reasons_by_lane, reasons_of_changes
 from portal.runs.models import Run
-from portal.runs.models.refinements import Refinement, RefinementState
 from portal.runs.states import Status
 
 
@@ -47,7 +46,7 @@ def lanes(found: Figures, broker: BrokerState | None, sending: Sending) -> list[
             Waiting(_("runs to ask about once more"), *_to_ask_about()),
         ],
         "media": [Waiting(_("outputs to copy"), found.copies_waiting, found.oldest_copy_seconds)],
-        "refinement": [Waiting(_("changes to ask for"), *_to_refine())],
+        "refinement": [_to_refine()],
     }
     return [
         LaneRow(
@@ -65,10 +64,10 @@ def _to_send(reasons: list[Reason]) -> list[Waiting]:
     return [Waiting(_("runs to send"), count, age_of(reasons), reasons[:MOST_REASONS])]
 
 
-def _to_refine() -> tuple[int, float | None]:
-    waiting = Refinement.objects.filter(state=RefinementState.WAITING)
-    found = waiting.aggregate(n=Count("pk"), first=Min("asked_at"))
-    return found["n"], age(found["first"], timezone.now())
+def _to_refine() -> Waiting:
+    reasons = reasons_of_changes()
+    count = sum(reason.count for reason in reasons)
+    return Waiting(_("changes to ask for"), count, age_of(reasons), reasons[:MOST_REASONS])
 
 
 def _to_ask_about() -> tuple[int, float | None]:

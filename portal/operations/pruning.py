@@ -15,10 +15,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.fields.files import FieldFile
 
 from portal.media.models import Media, Origin
-from portal.runs.models import Attempt, Delivery, Output, Run
-from portal.runs.models.drafts import Draft
-from portal.runs.models.known import note_known
-from portal.runs.models.refinements import OPEN_REFINEMENTS, Refinement
+from portal.runs.models import OPEN_REFINEMENTS, Attempt, Delivery, Draft, Output, Refinement, Run, note_known
 from portal.runs.states import FINAL
 
 logger = logging.getLogger(__name__)

@@ -249,6 +249,12 @@ def in_turn_text(found: InTurn) -> str:
     return told % {"count": found.count, "age": age_text(found.oldest_seconds)}
 
 
+def key_groups(refused: list[Workspace]) -> dict[str, object]:
+    """Return the workspaces whose own key is refused, and whether the portal's is: staff mend them elsewhere."""
+    own = [workspace for workspace in refused if workspace.lamina_api_key]
+    return {"own": own, "ours": len(own) < len(refused)}
+
+
 def again_text(tellers: list[str]) -> str:
     """Return how often a run was sent again after nobody had answered, by whoever said that it was not there."""
     by_staff = tellers.count(Teller.STAFF)

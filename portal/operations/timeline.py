@@ -8,8 +8,7 @@ from django.utils.translation import gettext as _
 
 from lamina_integration import DeliveryMalformed
 from lamina_integration.webhooks import read_run
-from portal.runs.models import Attempt, Delivery, Output, OutputStatus, Run, Verdict
-from portal.runs.models.refinements import Refinement, RefinementState
+from portal.runs.models import Attempt, Delivery, Output, OutputStatus, Refinement, RefinementState, Run, Verdict
 from portal.runs.states import FINAL, Status
 from portal.runs.track import STATUS_OF
 

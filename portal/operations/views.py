@@ -27,6 +27,7 @@ from portal.operations.screens import (
     dependency_rows,
     figure_cards,
     in_turn_text,
+    key_groups,
     lane_rows,
     look_groups,
 )
@@ -36,7 +37,7 @@ from portal.runs.callbacks import address_is_refused
 from portal.runs.inputs_shown import refusals
 from portal.runs.models import Run
 from portal.runs.states import Status
-from portal.workspaces.brakes import workspaces_of_refused_keys
+from portal.workspaces.brakes import refused_keys
 from portal.workspaces.budgets import near_or_over
 from portal.workspaces.models import SpendingStop
 
@@ -91,7 +92,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "in_turn": in_turn_text(runs_in_turn()),
         "found": found,
         "address_is_refused": address_is_refused(),
-        "refused_keys": workspaces_of_refused_keys(),
+        "refused_keys": key_groups(refused_keys()),
         "changed_apps": list(changed_lately()[:20]),
         "stops": SpendingStop.objects.filter(lifted_at=None).select_related("workspace", "by"),
         "budgets": budget_rows(near_or_over()),

@@ -1,4 +1,4 @@
-"""Runs that wait to be sent, by lane and by what keeps them, and those that are being sent at this moment.
+"""Runs and changes that wait to be sent, by what keeps them, and the runs that are being sent at this moment.
 
 What keeps them is a brake, what their last try met, or only their turn.
 """
@@ -12,7 +12,7 @@ from django.db.models.functions import Left
 from django.utils import timezone
 
 from portal.operations.figures import age
-from portal.runs.models import Move, Run
+from portal.runs.models import Move, Refinement, RefinementState, Run
 from portal.runs.states import Status
 
 LONGEST_REASON = 120
@@ -42,6 +42,13 @@ def reasons_by_lane() -> dict[str, list[Reason]]:
             why, count + (known.count if known else 0), min(since, known.since) if known else since
         )
     return {lane: sorted(each.values(), key=lambda reason: -reason.count) for lane, each in found.items()}
+
+
+def reasons_of_changes() -> list[Reason]:
+    """Return why the waiting changes wait, the most frequent reason first."""
+    waiting = Refinement.objects.filter(state=RefinementState.WAITING).order_by()
+    counted = waiting.values_list(Left("outcome", LONGEST_REASON)).annotate(n=Count("pk"), since=Min("asked_at"))
+    return [Reason(why, count, since) for why, count, since in counted.order_by("-n")]
 
 
 def being_sent() -> Sending:

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
-from portal.runs.models import Run
-from portal.runs.models.refinements import HELD_UP, Refinement, RefinementState
+from portal.runs.models import HELD_UP, Refinement, RefinementState, Run
 from portal.runs.states import Status
 from portal.workspaces.brakes import Brake, brakes
 
@@ -18,7 +17,7 @@ def held_back(now: datetime) -> list[int]:
     found = brakes()
     waiting = Run.objects.filter(status=Status.WAITING)
     for why, ids in _by_why(found).items():
-        due = waiting.filter(workspace_id__in=ids, next_at__lte=now)
+        due = waiting.filter(Q(next_at__lte=now) | ~Q(held_up=""), workspace_id__in=ids)
         due.exclude(held_up=why).update(held_up=why, version=F("version") + 1)
     freed = waiting.exclude(held_up="").exclude(workspace_id__in=found)
     freed.update(held_up="", next_at=now, not_before=None, version=F("version") + 1)
@@ -30,7 +29,7 @@ def changes_held_back(now: datetime) -> list[int]:
     found = brakes()
     waiting = Refinement.objects.filter(state=RefinementState.WAITING)
     for why, ids in _by_why(found).items():
-        due = waiting.filter(run__workspace_id__in=ids, next_at__lte=now)
+        due = waiting.filter(Q(next_at__lte=now) | Q(outcome_code=HELD_UP), run__workspace_id__in=ids)
         _tell(due.exclude(outcome_code=HELD_UP, outcome=why), outcome=why, outcome_code=HELD_UP)
     freed = waiting.filter(outcome_code=HELD_UP).exclude(run__workspace_id__in=found)
     _tell(freed, outcome="", outcome_code="", next_at=now)

@@ -25,6 +25,7 @@ from lamina_integration import (
     DeliveryUnsigned,
     LaminaAuthError,
     LaminaError,
+    LaminaForbidden,
     Lane,
     SigningKey,
 )
@@ -235,7 +236,7 @@ def _fetched() -> Sequence[SigningKey] | None:
         with client:
             try:
                 return client.webhooks.signing_keys()
-            except LaminaAuthError as error:
+            except (LaminaAuthError, LaminaForbidden) as error:
                 logger.warning("signing keys refused to a key error=%s", error)
             except LaminaError as error:
                 logger.warning("signing keys not fetched error=%s", error)

@@ -231,6 +231,8 @@ class RunScreen:
                 return _("The workspace has not enough credits for this run.")
             case "app_gone":
                 return _("Lamina does not offer this app to this workspace any more.")
+            case "key_refused":  # of rows from before such a run waited for another key
+                return _("Lamina does not accept this workspace's key.")
             case "ours":
                 return _("Something on our side kept this run from being sent.")
             case "unanswered":
@@ -253,6 +255,8 @@ class RunScreen:
                     return _("Top up the credits at Lamina, then run it again.")
                 case "app_gone":
                     return _("Choose another app, or ask staff to pin its successor.")
+                case "key_refused":
+                    return _("Ask staff to check the workspace's key, then run it again.")
                 case "unanswered":
                     return _("Run it again if you still need it. Everything you filled in is kept.")
                 case "ours":

@@ -4,7 +4,7 @@ Runs behind a brake stay waiting and go on by themselves when it is released. Cr
 once Lamina has refused a start for want of them, the other runs of the same key are not worth a
 request each. They go on when the balance grows; and now and then one is let through to try, because
 a balance may tell less than the whole story. A key that was refused is asked for its balance now and
-then, too, and its runs go on when there is an answer, or when staff have replaced it.
+then, too: whatever the answer, its runs go on when Lamina takes the key, or when staff have replaced it.
 """
 
 import logging
@@ -114,24 +114,33 @@ def note_refusal(workspace: Workspace) -> None:
 
 def note_key_refused(workspace: Workspace) -> None:
     """Remember that Lamina does not accept a workspace's key."""
+    now = timezone.now()
     wallet, _created = Wallet.objects.get_or_create(fingerprint=fingerprint_of(workspace))
-    fresh = Wallet.objects.filter(pk=wallet.pk, key_refused_at=None)
-    if fresh.update(key_refused_at=timezone.now(), asked_at=None):
+    Wallet.objects.filter(pk=wallet.pk).update(try_at=now + TRY_EVERY, asked_at=now)
+    if Wallet.objects.filter(pk=wallet.pk, key_refused_at=None).update(key_refused_at=now):
         logger.error("Lamina does not accept a key workspace=%s", workspace)
 
 
-def workspaces_of_refused_keys() -> list[Workspace]:
-    """Return the workspaces whose key Lamina does not accept; only staff can end that."""
+def note_key_accepted(workspace: Workspace, *, asked_at: datetime) -> None:
+    """Let the runs of a key go on that Lamina has accepted for something.
+
+    Not at once after it was refused: where Lamina takes the key for other things and not for starts, each time
+    costs a call of some runs.
+    """
+    wallets = Wallet.objects.filter(fingerprint=fingerprint_of(workspace), key_refused_at__lte=asked_at)
+    if wallets.exclude(try_at__gt=timezone.now()).update(key_refused_at=None):
+        logger.info("Lamina accepts a key again workspace=%s", workspace)
+
+
+def refused_keys() -> list[Workspace]:
+    """Return the workspaces whose key Lamina does not accept: their own, or the portal's where they have none."""
     ids = [pk for wallet, found in _refused_wallets() if wallet.key_refused_at for pk in found]
-    return list(Workspace.objects.filter(pk__in=ids).only("name").order_by("name")) if ids else []
+    return list(Workspace.objects.filter(pk__in=ids).only("name", "lamina_api_key").order_by("name")) if ids else []
 
 
 def note_balance(workspace: Workspace, balance: Decimal, *, asked_at: datetime) -> None:
-    """Let the runs of a key go on that Lamina accepts again, or when its balance has grown since it refused one."""
-    wallets = Wallet.objects.filter(fingerprint=fingerprint_of(workspace))
-    if wallets.filter(key_refused_at__lte=asked_at).update(key_refused_at=None):
-        logger.info("Lamina accepts a key again workspace=%s", workspace)
-    refused = wallets.filter(refused_at__lte=asked_at)
+    """Let the runs of a key go on when its balance has grown since Lamina refused one."""
+    refused = Wallet.objects.filter(fingerprint=fingerprint_of(workspace), refused_at__lte=asked_at)
     if refused.filter(balance_then__lt=balance).update(refused_at=None, balance_then=None, balance=None):
         logger.info("credits were topped up workspace=%s", workspace)
         return
@@ -143,12 +152,15 @@ def note_balance(workspace: Workspace, balance: Decimal, *, asked_at: datetime) 
 def balances_to_ask() -> list[int]:
     """Return a workspace for each refused key whose balance is worth asking for again, and forget keys nobody has."""
     now = timezone.now()
-    is_due = Q(asked_at=None) | Q(asked_at__lte=now - ASK_EVERY)
     ids = []
     for wallet, workspace_ids in _refused_wallets():
         if not workspace_ids:
             Wallet.objects.filter(pk=wallet.pk).update(refused_at=None, key_refused_at=None)
-        elif Wallet.objects.filter(is_due, pk=wallet.pk).update(asked_at=now):
+            continue
+        # Nobody but staff or Lamina's own can end that a key is refused: it may take longer.
+        pace = TRY_EVERY if wallet.key_refused_at else ASK_EVERY
+        is_due = Q(asked_at=None) | Q(asked_at__lte=now - pace)
+        if Wallet.objects.filter(is_due, pk=wallet.pk).update(asked_at=now):
             ids.append(workspace_ids[0])
     return ids
 

@@ -330,6 +330,7 @@ def count_second(key: uuid.UUID, *, run_id: uuid.UUID, lamina_run_id: str, made:
                 **same,
             },
         )
+        LedgerLine.objects.filter(pk=key, lamina_run_id="").update(lamina_run_id=lamina_run_id)
         settle(key, made=made)
 
 

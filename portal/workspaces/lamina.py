@@ -115,10 +115,13 @@ class Silence:
         self._is_known, self._asked_at = False, -AWAY_ASKED_EVERY_SECONDS
 
     def is_known(self) -> bool:
-        """Return whether Lamina does not answer, as far as was known within the last two seconds."""
+        """Return whether Lamina does not answer, as was known within the last two seconds; not without Redis."""
+        if away.is_known():
+            return False
         now = time.monotonic()
-        if now - self._asked_at >= AWAY_ASKED_EVERY_SECONDS and not away.is_known():
-            self._is_known, self._asked_at = shared_budget().is_away(), now
+        if now - self._asked_at >= AWAY_ASKED_EVERY_SECONDS:
+            self._asked_at = now  # first: other threads are not to ask as well
+            self._is_known = shared_budget().is_away()
         return self._is_known
 
     def forget(self) -> None:

@@ -23,8 +23,7 @@ from portal.operations import deliveries, looking
 from portal.operations.exposition import exposition
 from portal.operations.screens import IN_ADMIN
 from portal.runs import inbox, rejections, settle, track
-from portal.runs.models import Attempt, Delivery, Output, Run
-from portal.runs.models.known import SecondRun
+from portal.runs.models import Attempt, Delivery, Output, Run, SecondRun
 from portal.runs.states import Status
 from portal.runs.submit import send
 from portal.workspaces.brakes import note_key_refused
@@ -263,18 +262,37 @@ def test_overview_without_redis_says_so(desk: Client, held: Run, settings: Any) 
 
 def test_overview_of_a_quiet_portal_says_that_nothing_waits(desk: Client) -> None:
     page = desk.get("/staff/").content.decode()
-    assert "Nothing is held up" in page
+    assert "No run is held up" in page
     assert "nothing is going on" in page
 
 
 def test_overview_names_the_workspaces_whose_key_lamina_refuses(desk: Client, workspace: Workspace) -> None:
+    workspace.lamina_api_key = "lma_one"
+    workspace.save()
     note_key_refused(workspace)
     page = desk.get("/staff/").content.decode()
     assert "Lamina does not accept the key of this workspace:" in page
     assert f'<a href="/admin/workspaces/workspace/{workspace.pk}/change/">{workspace.name}</a>' in page
+    assert "LAMINA_API_KEY" not in page
     workspace.lamina_api_key = "lma_another"
     workspace.save()
     assert "does not accept" not in desk.get("/staff/").content.decode()
+
+
+def test_overview_names_the_setting_when_lamina_refuses_the_portal_s_own_key(
+    desk: Client, workspace: Workspace
+) -> None:
+    note_key_refused(workspace)
+    page = desk.get("/staff/").content.decode()
+    assert "Lamina does not accept LAMINA_API_KEY" in page
+    assert f"/admin/workspaces/workspace/{workspace.pk}/change/" not in page
+
+
+def test_overview_says_why_changes_wait(desk: Client, held: Run) -> None:
+    held.refinements.create(words="Warmer", outcome="No credits.", asked_at=timezone.now() - timedelta(minutes=3))
+    page = desk.get("/staff/").content.decode()
+    assert "changes to ask for" in page
+    assert "No credits." in page
 
 
 def test_overview_costs_the_same_however_long(

@@ -13,9 +13,17 @@ from django.utils import timezone
 
 from portal.media.models import Media, Origin
 from portal.operations import pruning
-from portal.runs.models import Attempt, Delivery, Move, Output, Run
-from portal.runs.models.drafts import Draft
-from portal.runs.models.refinements import OPEN_REFINEMENTS, Refinement, RefinementState
+from portal.runs.models import (
+    OPEN_REFINEMENTS,
+    Attempt,
+    Delivery,
+    Draft,
+    Move,
+    Output,
+    Refinement,
+    RefinementState,
+    Run,
+)
 from portal.runs.states import ACTIVE, Status
 from portal.workspaces.models import Membership
 from tests.factories import detail, draft_of, media_of, pin_of, run_of

@@ -2,17 +2,18 @@
 
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import MagicMock, Mock
 
 import pytest
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from lamina_integration import LaminaForbidden
+from lamina_integration import LaminaForbidden, LaminaNotFound, LaminaResponseError, Usage
 from lamina_integration.sandbox import Sandbox
 from portal.catalogue.models import App, PinnedApp
 from portal.runs import lanes, reconcile, refine, tasks
@@ -21,7 +22,7 @@ from portal.runs.recording import MOST_FOLLOWERS
 from portal.runs.states import Status, Teller
 from portal.runs.submit import claim, mark_sent, send, submit
 from portal.runs.track import adopt
-from portal.workspaces.brakes import balances_to_ask, fingerprint_of
+from portal.workspaces.brakes import TRY_EVERY, balances_to_ask, fingerprint_of, note_key_accepted, note_key_refused
 from portal.workspaces.budgets import lift, state_of, stop_spending
 from portal.workspaces.credits import refresh_balance
 from portal.workspaces.models import LedgerLine, LineKind, Membership, User, Wallet, Workspace
@@ -53,6 +54,12 @@ def starts(lamina: Sandbox) -> int:
 def refresh(run: Run) -> Run:
     run.refresh_from_db()
     return run
+
+
+def five_minutes_later() -> None:
+    """Let the pause after a refusal be over."""
+    ago = timezone.now() - TRY_EVERY
+    Wallet.objects.update(try_at=ago, asked_at=ago, key_refused_at=ago)
 
 
 def look_at_balance(workspace: Workspace) -> None:
@@ -145,11 +152,53 @@ def test_runs_go_on_when_lamina_accepts_the_key_again(run: Run, settings: Any, l
     # As if the right key had been the refused one: revoked at Lamina, and given back.
     Wallet.objects.update(fingerprint=fingerprint_of(run.workspace))
     assert lanes.runs_to_send() == []
+    look_at_balance(run.workspace)
+    assert (balances_to_ask(), lanes.runs_to_send()) == ([], []), "not at once: it may take the key for this alone"
+    five_minutes_later()
     assert balances_to_ask() == [run.workspace_id]
     look_at_balance(run.workspace)
     for run_id, _lane in lanes.runs_to_send():
         send(run_id)
     assert (refresh(run).held_up, starts(lamina)) == ("", 1)
+
+
+@pytest.mark.parametrize(
+    "answer", [Usage(), LaminaForbidden("No", status_code=403), LaminaNotFound("No", status_code=404)]
+)
+def test_key_is_accepted_again_whatever_lamina_says_of_its_balance(
+    run: Run, answer: Usage | Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note_key_refused(run.workspace)
+    five_minutes_later()
+    client = MagicMock()
+    client.__enter__.return_value.account.usage.side_effect = [answer]
+    monkeypatch.setattr("portal.workspaces.credits.client_for", Mock(return_value=client))
+    with suppress(LaminaResponseError):
+        look_at_balance(run.workspace)
+    assert not Wallet.objects.filter(key_refused_at__isnull=False).exists()
+
+
+def test_key_that_is_refused_for_starts_alone_costs_a_start_in_five_minutes(run: Run, settings: Any) -> None:
+    settings.LAMINA_API_KEY = "lma_wrong"
+    for tries in (1, 2):
+        sweep()
+        for _ in range(3):
+            note_key_accepted(run.workspace, asked_at=timezone.now())
+            sweep()
+        assert run.attempts.count() == tries
+        five_minutes_later()
+        note_key_accepted(run.workspace, asked_at=timezone.now())
+
+
+def test_waiting_run_says_what_keeps_it_now(run: Run, staff: User, lamina: Sandbox) -> None:
+    lamina.set(out_of_credits=True, out_of_credits_answer="402")
+    send(run.pk)
+    stop = stop_spending(workspace=None, why="The bill", by=staff)
+    lanes.runs_to_send()
+    assert "The bill" in refresh(run).held_up
+    lift(stop, why="Explained", by=staff)
+    lanes.runs_to_send()
+    assert refresh(run).held_up == TOO_FEW
 
 
 def test_app_that_the_key_may_not_run_fails_the_run(

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from lamina_integration import (
     InputProblem,
+    LaminaAuthError,
     LaminaInsufficientCredits,
     LaminaNotFound,
     Lane,
@@ -60,6 +61,7 @@ def taken_over(run: Run) -> tuple[Attempt, Attempt]:
         pytest.param(
             partial(outcomes.wait_for_credits, error=LaminaInsufficientCredits("x", **REFUSED)), id="no credits"
         ),
+        pytest.param(partial(outcomes.wait_for_key, error=LaminaAuthError("x", **REFUSED)), id="key refused"),
     ],
 )
 def test_worker_that_stalled_moves_nothing_that_another_one_sends(
