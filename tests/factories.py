@@ -9,8 +9,7 @@ from django.utils import timezone
 from portal.catalogue.models import App, Capability, PinnedApp, SchemaUse, SchemaVersion
 from portal.catalogue.schemas import fingerprint_of
 from portal.media.models import Kind, Media, Origin
-from portal.runs.models import Output, OutputStatus, Run
-from portal.runs.models.drafts import Draft
+from portal.runs.models import Draft, Output, OutputStatus, Run
 from portal.workspaces.models import Membership, Role, User, Workspace
 
 

@@ -13,10 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from portal.runs import tasks
 from portal.runs.admin_settle import RefinementActions, SecondRunActions, SettleActions, keep_who
-from portal.runs.models import Attempt, Delivery, Move, Output, Run, SigningKey
-from portal.runs.models.drafts import Draft
-from portal.runs.models.known import SecondRun
-from portal.runs.models.refinements import Refinement
+from portal.runs.models import Attempt, Delivery, Draft, Move, Output, Refinement, Run, SecondRun, SigningKey
 from portal.workspaces.access import PersonRequest
 from portal.workspaces.admin import ReadOnlyAdmin
 from portal.workspaces.tasks import nudge

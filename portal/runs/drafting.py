@@ -12,8 +12,7 @@ from django.db.models import Exists, OuterRef, QuerySet, Subquery, UUIDField
 from django.utils import timezone
 
 from portal.catalogue.models import PinnedApp, SchemaVersion
-from portal.runs.models import Run
-from portal.runs.models.drafts import Draft
+from portal.runs.models import Draft, Run
 from portal.workspaces.models import Membership
 
 MOST_BYTES = 256 * 1024

@@ -12,8 +12,7 @@ from portal.catalogue.models import SchemaVersion
 from portal.catalogue.schemas import schema_of
 from portal.media.library import find_media
 from portal.media.models import Media
-from portal.runs.models import Run
-from portal.runs.models.drafts import Draft
+from portal.runs.models import Draft, Run
 
 
 @dataclass

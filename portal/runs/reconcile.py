@@ -16,8 +16,7 @@ from django.utils.translation import gettext as _
 
 from lamina_integration import LaminaClient, LaminaError, Lane, Page, RemoteRun, RunSummary
 from portal.runs import costs, track
-from portal.runs.models import Attempt, Delivery, KnownRemote, Run
-from portal.runs.models.refinements import OPEN_REFINEMENTS, Refinement
+from portal.runs.models import OPEN_REFINEMENTS, Attempt, Delivery, KnownRemote, Refinement, Run
 from portal.runs.states import ACTIVE, Status, Teller
 from portal.workspaces import budgets
 from portal.workspaces.brakes import fingerprint_of

@@ -10,8 +10,7 @@ from django.utils.translation import gettext as _
 from lamina_integration import App as LaminaApp
 from portal.catalogue.schemas import schema_of
 from portal.runs import costs
-from portal.runs.models import Move, Output, Run, RunLane
-from portal.runs.models.drafts import Draft
+from portal.runs.models import Draft, Move, Output, Run, RunLane
 from portal.runs.states import Status, Teller
 from portal.workspaces.brakes import TRY_EVERY, credits_words
 from portal.workspaces.budgets import SpendingRefused

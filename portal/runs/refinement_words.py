@@ -7,7 +7,7 @@ from django.utils.translation import ngettext
 
 from portal.catalogue.models import App
 from portal.runs.costs import price_of
-from portal.runs.models.refinements import Refinement, RefinementState
+from portal.runs.models import Refinement, RefinementState
 from portal.workspaces.models import LedgerLine
 from portal.workspaces.words import line_text, price_text
 

@@ -19,8 +19,7 @@ from django.utils.translation import gettext as _
 from lamina_integration import LaminaClient, LaminaError, LaminaNotFound, Lane, RemoteOutput, RunSummary
 from portal.runs import track
 from portal.runs.costs import UNANSWERED
-from portal.runs.models import KnownRemote, Run
-from portal.runs.models.known import SecondRun
+from portal.runs.models import KnownRemote, Run, SecondRun
 from portal.runs.reconcile import WIDE, could_be, note_answered, strangers
 from portal.runs.states import REMOTE, Status, Teller
 from portal.workspaces.lamina import client_for, key_of

@@ -20,8 +20,7 @@ from django.utils.translation import gettext as _
 from lamina_integration import LaminaClient, LaminaNotFound, RemoteOutput, RemoteRun
 from portal.runs import costs
 from portal.runs.made import FROM_LIST
-from portal.runs.models import OPEN, Attempt, Move, Output, OutputStatus, Run
-from portal.runs.models.known import note_known
+from portal.runs.models import OPEN, Attempt, Move, Output, OutputStatus, Run, note_known
 from portal.runs.recording import go_on_when_topped_up
 from portal.runs.states import FINAL, REMOTE, Status, Teller
 from portal.workspaces.brakes import note_refusal

@@ -9,9 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from portal.runs import costs
-from portal.runs.models import Run
-from portal.runs.models.refinements import OPEN_REFINEMENTS, WITHDRAWN, Refinement
-from portal.runs.models.refinements import RefinementState as State
+from portal.runs.models import OPEN_REFINEMENTS, WITHDRAWN, Refinement, Run
+from portal.runs.models import RefinementState as State
 from portal.runs.states import Status, Teller
 from portal.runs.track import note
 from portal.workspaces import budgets
@@ -89,6 +88,6 @@ def withdraw(refinement: Refinement, *, person: User) -> bool:
             transaction.set_rollback(True)
             return False
         budgets.release(refinement.line_id)
-        note(run, Teller.PERSON, why)
+        note(run, Teller.PERSON, _("%s withdrew the change before it was sent.") % person.get_short_name())
     logger.info("refinement withdrawn run=%s by=%s", run.reference, person.pk)
     return True

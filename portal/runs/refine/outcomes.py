@@ -16,9 +16,8 @@ from django.utils.translation import ngettext
 
 from lamina_integration import LaminaAuthError, LaminaInsufficientCredits, RemoteOutput
 from lamina_integration.wire import Refinement as LaminaRefinement
-from portal.runs.models import Output, OutputStatus, Run
-from portal.runs.models.refinements import HELD_UP, OPEN_REFINEMENTS, Refinement
-from portal.runs.models.refinements import RefinementState as State
+from portal.runs.models import HELD_UP, OPEN_REFINEMENTS, Output, OutputStatus, Refinement, Run
+from portal.runs.models import RefinementState as State
 from portal.runs.states import Teller
 from portal.runs.track import MOST_OUTPUTS, note
 from portal.workspaces import budgets
@@ -127,6 +126,11 @@ def leave_unconfirmed(refinement: Refinement, *, why: str) -> None:
 def give_back(refinement: Refinement, seconds: float, why: str) -> None:
     """Return a claim: Lamina certainly did not take it, so it waits for another turn."""
     _wait_again(refinement, seconds, outcome=why, tries=refinement.tries + 1)
+
+
+def ours_words() -> str:
+    """Return what a waiting wish says after a fault of ours."""
+    return _("Something went wrong on our side; it is tried again.")
 
 
 def put_off(refinement: Refinement, seconds: float, why: str) -> None:

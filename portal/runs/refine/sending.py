@@ -29,8 +29,8 @@ from portal.runs import costs
 from portal.runs.held_up import changes_held_back
 from portal.runs.lanes import LOOK_AGAIN_SECONDS
 from portal.runs.leases import LEASE_SECONDS, renewed
-from portal.runs.models.refinements import REFUSED, Refinement
-from portal.runs.models.refinements import RefinementState as State
+from portal.runs.models import REFUSED, Refinement
+from portal.runs.models import RefinementState as State
 from portal.runs.persist import persistently
 from portal.runs.refine.outcomes import (
     fail,
@@ -38,6 +38,7 @@ from portal.runs.refine.outcomes import (
     hold_up,
     keep_back,
     leave_unconfirmed,
+    ours_words,
     put_off,
     take,
     wait_for_credits,
@@ -88,12 +89,21 @@ def claim(refinement_id: int) -> Refinement | None:
 
 
 def _is_put_off(refinement: Refinement) -> bool:
-    """Leave a wish waiting for which no call would be let through now: its page goes on saying what it waits for."""
-    wait = shared_budget().refuses_for(Lane.INTERACTIVE) if refinement.outcome else 0.0
+    """Leave a wish waiting that has met something before, while no call would be let through: its page says why."""
+    budget = shared_budget()
+    wait = budget.refuses_for(Lane.INTERACTIVE) if refinement.outcome else 0.0
     if wait:
         again = timezone.now() + timedelta(seconds=min(wait, LOOK_AGAIN_SECONDS))
-        Refinement.objects.filter(pk=refinement.pk, state=State.WAITING).update(next_at=again)
+        waiting = Refinement.objects.filter(pk=refinement.pk, state=State.WAITING)
+        waiting.update(next_at=again)
+        if budget.is_away() and waiting.exclude(outcome=away_words()).update(outcome=away_words(), outcome_code=""):
+            refinement.run.touch()
     return bool(wait)
+
+
+def away_words() -> str:
+    """Return what a waiting wish says while Lamina is away."""
+    return _("Lamina does not answer at the moment; this waits and goes on.")
 
 
 def call(refinement: Refinement) -> LaminaRefinement | None:
@@ -108,10 +118,9 @@ def call(refinement: Refinement) -> LaminaRefinement | None:
     except KeyUnreadable:
         logger.error("change not asked for, the workspace's key cannot be read run=%s", run.reference)
         why = _("Staff have to mend this workspace's key; this waits and goes on.")
-        give_back(refinement, LONGEST_PAUSE_SECONDS, why)
+        put_off(refinement, LONGEST_PAUSE_SECONDS, why)
     except LaminaAway as error:
-        why = _("Lamina does not answer at the moment; this waits and goes on.")
-        put_off(refinement, min(error.retry_after, LOOK_AGAIN_SECONDS), why)
+        put_off(refinement, min(error.retry_after, LOOK_AGAIN_SECONDS), away_words())
     except (LaminaRateLimited, LaminaBudgetSpent) as error:
         put_off(refinement, error.retry_after, _("Lamina asks us to wait a moment."))
     except LaminaUnreachable as error:
@@ -132,11 +141,14 @@ def call(refinement: Refinement) -> LaminaRefinement | None:
             _refuse(refinement, error)
     except Exception as error:
         logger.exception("refinement not sent run=%s", run.reference)
-        if refinement.sent_at is None:
-            give_back(refinement, LONGEST_PAUSE_SECONDS, _("Something went wrong on our side; it is tried again."))
-        else:
+        if refinement.sent_at is not None:
             # The request may be out: it is looked for like any other.
             leave_unconfirmed(refinement, why=repr(error))
+        elif refinement.tries < MOST_TRIES:
+            give_back(refinement, LONGEST_PAUSE_SECONDS, ours_words())
+        else:
+            why = _("Something on our side kept it from being sent. Nothing was charged.")
+            fail(refinement, why, code=REFUSED, log=repr(error), cost=0)
     return None
 
 
@@ -161,6 +173,8 @@ def mark_sent(refinement: Refinement, shown: RemoteRun) -> bool:
         return True
     if stop := find_stop(workspace):
         keep_back(refinement, stopped_words(stop))
+    else:
+        put_off(refinement, 0, _("Spending was stopped for a moment."))
     return False
 
 

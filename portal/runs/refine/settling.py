@@ -10,9 +10,17 @@ from django.utils.translation import gettext as _
 
 from lamina_integration import LaminaError, Lane, RemoteRun
 from portal import trace
-from portal.runs.models.refinements import Refinement
-from portal.runs.models.refinements import RefinementState as State
-from portal.runs.refine.outcomes import ASK_AGAIN_SECONDS, fail, finish, give_back, is_other, leave_unconfirmed
+from portal.runs.models import Refinement
+from portal.runs.models import RefinementState as State
+from portal.runs.refine.outcomes import (
+    ASK_AGAIN_SECONDS,
+    fail,
+    finish,
+    give_back,
+    is_other,
+    leave_unconfirmed,
+    ours_words,
+)
 from portal.runs.states import Teller
 from portal.runs.track import note
 from portal.workspaces.lamina import client_for
@@ -29,7 +37,7 @@ def release_lost() -> None:
     lost = Refinement.objects.filter(state=State.SENDING, lease_until__lt=timezone.now()).select_related("run")
     for refinement in lost[:100]:
         if refinement.sent_at is None:
-            give_back(refinement, 0, _("Its worker was lost before it was sent."))
+            give_back(refinement, 0, ours_words())
         else:
             leave_unconfirmed(refinement, why="its worker was lost")
 

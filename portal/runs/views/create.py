@@ -23,8 +23,7 @@ from portal.media.models import Kind, Media
 from portal.runs import costs, tasks
 from portal.runs.drafting import find_draft, with_draft
 from portal.runs.inputs_shown import left_out, new_outputs
-from portal.runs.models import Output, Run
-from portal.runs.models.drafts import Draft
+from portal.runs.models import Draft, Output, Run
 from portal.runs.recording import MendedAlready
 from portal.runs.states import Status
 from portal.runs.submit import submit

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 from portal.catalogue.forms import RunForm
 from portal.catalogue.models import PinnedApp
 from portal.runs.drafting import DraftTooLarge, drop, keep
-from portal.runs.models.drafts import Draft
+from portal.runs.models import Draft
 from portal.runs.views.create import bound_form, find_source, find_started, get_offered
 from portal.workspaces.access import CREATORS, MemberRequest, member_required
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from portal.runs import costs, tasks
-from portal.runs.models import Run
+from portal.runs.models import RefinementState, Run
 from portal.runs.refine import RefinementRefused, ask
 from portal.runs.refine import withdraw as take_back
 from portal.runs.submit import submit
@@ -76,6 +76,8 @@ def withdraw(request: MemberRequest, run_id: uuid.UUID, change_id: int) -> HttpR
     change = get_object_or_404(run.refinements, pk=change_id)
     if not take_back(change, person=request.user):
         change.refresh_from_db(fields=["state", "outcome_code"])
+        if change.state == RefinementState.WAITING and take_back(change, person=request.user):
+            return redirect(run)  # it came back in between
         if change.is_open:
             messages.warning(request, _("It was too late to withdraw the change: Lamina is being asked for it."))
         elif not change.is_withdrawn:

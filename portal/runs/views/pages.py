@@ -167,6 +167,7 @@ def progress(request: MemberRequest, run_id: uuid.UUID) -> HttpResponse:
     if is_unchanged(request, stands.etag):
         return unchanged(stands.etag)
     run, context = progress_context(request, run_id, also=spending_of(request.workspace))
+    context["is_without_form"] = request.GET.get("form") == "off"  # the page has one, with what is wrong in it
     return uncached(render(request, "runs/_news.html", context), run.etag)
 
 

@@ -8,8 +8,7 @@ from django.test import Client
 
 from lamina_integration.sandbox import Sandbox
 from portal.runs import copies, refine, rounds
-from portal.runs.models import Run
-from portal.runs.models.refinements import Refinement
+from portal.runs.models import Refinement, Run
 from portal.runs.states import Status
 from portal.runs.submit import send
 from portal.workspaces.models import Membership, User

@@ -13,8 +13,7 @@ from portal.catalogue.models import PinnedApp
 from portal.catalogue.schemas import remember
 from portal.runs import track
 from portal.runs.drafting import MOST_BYTES, unsent
-from portal.runs.models import Run
-from portal.runs.models.drafts import Draft
+from portal.runs.models import Draft, Run
 from portal.runs.recording import MendedAlready
 from portal.runs.states import Status, Teller
 from portal.runs.submit import submit

@@ -14,8 +14,7 @@ from django.utils.html import escape
 from lamina_integration import RemoteRun
 from lamina_integration.sandbox import Sandbox
 from portal.runs import refine, track
-from portal.runs.models import Output, Run
-from portal.runs.models.refinements import Refinement, RefinementState
+from portal.runs.models import Output, Refinement, RefinementState, Run
 from portal.runs.states import Status, Teller
 from portal.workspaces.budgets import stop_spending
 from portal.workspaces.models import LedgerLine, LineKind, LineState, User
@@ -276,6 +275,20 @@ def test_words_are_not_lost_when_somebody_else_was_faster(ask: Ask, done: Run, v
     assert answer.status_code == 422
     assert "A change is being made already" in page
     assert "Mine &lt;b&gt;</textarea>" in page
+
+
+def test_page_that_has_its_form_with_what_is_wrong_gets_no_second_one_with_the_news(
+    ask: Ask, done: Run, visitor: Client
+) -> None:
+    theirs = ask("Theirs")
+    page = visitor.post(done.get_absolute_url() + "refine/", {"token": str(uuid.uuid4()), "words": "Mine"})
+    address = page.content.decode().split('hx-get="')[1].split('"')[0]
+    refine.send(theirs.pk)
+    copy_all(done)
+    news = visitor.get(address).content.decode()
+    assert "made anew" in news
+    assert 'id="refine"' not in news
+    assert 'id="refine"' in visitor.get(done.get_absolute_url() + "progress/").content.decode()
 
 
 def words_in_the_form(browser: Client, run: Run) -> str:

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
 from django.core.cache import cache
@@ -11,8 +12,8 @@ from django.utils import timezone
 from lamina_integration import RemoteRun
 from lamina_integration.sandbox import Sandbox
 from portal.runs import refine
-from portal.runs.models import Run
-from portal.runs.models.refinements import Refinement, RefinementState
+from portal.runs.models import Refinement, RefinementState, Run
+from portal.runs.refine import sending
 from portal.workspaces.brakes import note_refusal
 from portal.workspaces.budgets import lift, stop_spending
 from portal.workspaces.credits import refresh_balance
@@ -226,6 +227,46 @@ def test_wish_goes_on_saying_that_lamina_does_not_answer_until_it_does(ask: Ask,
     shared_budget().answered()
     refine.send(refinement.pk)
     assert fresh(refinement).state == RefinementState.DONE
+
+
+def test_wish_that_waited_for_something_else_says_that_lamina_does_not_answer(ask: Ask, done: Run) -> None:
+    refinement = ask("Warmer light")
+    Refinement.objects.update(outcome="Lamina asks us to wait a moment.")
+    for _ in range(5):
+        shared_budget().unanswered(60)
+    done.refresh_from_db()
+    before = done.version
+    refine.send(refinement.pk)
+    refine.send(refinement.pk)
+    assert fresh(refinement).outcome == "Lamina does not answer at the moment; this waits and goes on."
+    done.refresh_from_db()
+    assert done.version == before + 1, "its page hears of it, once"
+
+
+def test_wish_waits_again_when_a_stop_is_lifted_in_the_last_moment(
+    ask: Ask, lamina: Sandbox, monkeypatch: pytest.MonkeyPatch, staff: User
+) -> None:
+    refinement = ask("Warmer light")
+    claimed = refine.claim(refinement.pk)
+    assert claimed
+    stop_spending(workspace=None, why="Now", by=staff)
+    monkeypatch.setattr(sending, "find_stop", lambda _workspace: None)
+    sending.call(claimed)
+    assert (fresh(refinement).state, refinement.outcome) == (
+        RefinementState.WAITING,
+        "Spending was stopped for a moment.",
+    )
+
+
+def test_wish_that_something_of_ours_keeps_from_being_sent_is_given_up_and_costs_nothing(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "mark_sent", Mock(side_effect=ValueError("an odd row")))
+    refinement = ask("Warmer light")
+    for _ in range(sending.MOST_TRIES + 1):
+        refine.send(refinement.pk)
+    assert fresh(refinement).state == RefinementState.FAILED
+    assert LedgerLine.objects.get(pk=refinement.line_id).settled == 0
 
 
 def test_wish_is_not_told_to_wait_a_moment_when_lamina_does_not_answer_at_all(ask: Ask, lamina: Sandbox) -> None:

@@ -10,8 +10,7 @@ from django.test import Client
 from lamina_integration.sandbox import Sandbox
 from portal.operations.timeline import timeline
 from portal.runs import refine
-from portal.runs.models import Run
-from portal.runs.models.refinements import Refinement, RefinementState
+from portal.runs.models import Refinement, RefinementState, Run
 from portal.workspaces.budgets import state_of
 from portal.workspaces.models import LedgerLine, LineState, User
 from tests.factories import run_of
@@ -43,7 +42,8 @@ def test_waiting_wish_is_withdrawn_and_holds_nothing(ask: Ask, done: Run, visito
     assert (line.state, line.held, line.settled) == (LineState.RELEASED, 0, 0)
     assert state_of(done.workspace).held == held - line.amount
     assert '<span class="status" data-tone="off">Withdrawn</span>' in page
-    assert page.count("The change was withdrawn before it was sent. Nothing was charged.") == 3, "the history, too"
+    assert page.count("The change was withdrawn before it was sent. Nothing was charged.") == 2, "notice and list"
+    assert "withdrew the change before it was sent." in page, "the history says who"
     assert BUTTON not in page
     refine.send(refinement.pk)
     assert asked_of(lamina) == []
@@ -81,7 +81,7 @@ def test_second_press_changes_nothing_and_complains_of_nothing(ask: Ask, done: R
     page = pressed(visitor, refinement)
     assert "nothing left to withdraw" not in page
     assert "too late" not in page
-    assert done.history.filter(why__contains="withdrawn").count() == 1
+    assert done.history.filter(why__contains="withdrew the change").count() == 1
 
 
 @pytest.mark.django_db(transaction=True)

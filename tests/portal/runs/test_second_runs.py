@@ -15,8 +15,7 @@ from django.utils import timezone
 from lamina_integration import RemoteRun
 from lamina_integration.sandbox import Sandbox
 from portal.runs import settle
-from portal.runs.models import Run
-from portal.runs.models.known import KnownRemote, SecondRun
+from portal.runs.models import KnownRemote, Run, SecondRun
 from portal.runs.states import Teller
 from portal.runs.submit import send
 from portal.runs.track import adopt
