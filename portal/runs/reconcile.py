@@ -14,12 +14,12 @@ from django.db.models import Exists, Max, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from lamina_integration import LaminaClient, LaminaError, Lane, Page, RemoteRun, RunSummary
+from lamina_integration import LaminaAuthError, LaminaClient, LaminaError, Lane, Page, RemoteRun, RunSummary
 from portal.runs import costs, track
 from portal.runs.models import OPEN_REFINEMENTS, Attempt, Delivery, KnownRemote, Refinement, Run
 from portal.runs.states import ACTIVE, Status, Teller
 from portal.workspaces import budgets
-from portal.workspaces.brakes import fingerprint_of
+from portal.workspaces.brakes import fingerprint_of, note_key_refused, refused_keys
 from portal.workspaces.lamina import client_for, key_of
 from portal.workspaces.models import LedgerLine, LineKind
 
@@ -93,6 +93,8 @@ def settle_unconfirmed() -> None:
     than a run that waits.
     """
     due = Run.objects.filter(status=Status.UNCONFIRMED, next_at__lte=timezone.now(), sent_at__isnull=False)
+    # A key that Lamina does not accept tells nothing.
+    due = due.exclude(workspace_id__in=[workspace.pk for workspace in refused_keys()])
     groups: dict[tuple[str, str], list[Run]] = defaultdict(list)
     for run in due.select_related("workspace", "app").order_by("next_at")[:200]:
         groups[key_of(run.workspace), run.app.lamina_id].append(run)
@@ -100,6 +102,8 @@ def settle_unconfirmed() -> None:
         try:
             with client_for(runs[0].workspace, lane=Lane.TRACKING) as client:
                 _settle_group(runs, client)
+        except LaminaAuthError:
+            note_key_refused(runs[0].workspace)
         except LaminaError as error:
             logger.warning("unconfirmed runs not looked for count=%d error=%s", len(runs), error)
         except Exception as error:

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from lamina_integration import (
     Asset,
+    LaminaAuthError,
     LaminaBudgetSpent,
     LaminaClient,
     LaminaError,
@@ -31,6 +32,7 @@ from portal.runs import hints, track, watched
 from portal.runs.made import Found, matched
 from portal.runs.models import Run
 from portal.runs.states import Teller
+from portal.workspaces.brakes import note_key_refused, refused_keys
 from portal.workspaces.lamina import client_for, key_of
 
 logger = logging.getLogger(__name__)
@@ -49,25 +51,31 @@ LEAST_PAUSE = timedelta(seconds=30)
 
 
 def go_round() -> list[uuid.UUID]:
-    """Ask Lamina about every run it is time to ask about; return the runs there was news of."""
+    """Ask Lamina about every run it is time to ask about; return the runs there was news of.
+
+    With a key that it does not accept it is not asked: the balance of that key tells when it does again.
+    """
     told = hints.follow()
-    for runs in _by_key(_going()):
+    refused = [workspace.pk for workspace in refused_keys()]
+    for runs in _by_key(_going(refused)):
         told += _in_peace(runs, _round_of)
-    for runs in _by_key(_not_all_known()):
+    for runs in _by_key(_not_all_known(refused)):
         told += _in_peace(runs, _details_of)
     return told
 
 
-def _going() -> list[Run]:
+def _going(refused: list[int]) -> list[Run]:
     now = timezone.now()
     at_lamina = Run.objects.remote().filter(next_at__lte=now + timedelta(seconds=ALONG_SECONDS))
+    at_lamina = at_lamina.exclude(workspace_id__in=refused)
     runs = at_lamina.select_related("workspace").prefetch_related("outputs").order_by("next_at")[:MOST_RUNS]
     groups = _by_key(runs)
     return [run for group in groups if group[0].next_at <= now for run in group]
 
 
-def _not_all_known() -> QuerySet[Run]:
+def _not_all_known(refused: list[int]) -> QuerySet[Run]:
     missing = Run.objects.filter(details_next_at__lte=timezone.now(), lamina_run_id__isnull=False)
+    missing = missing.exclude(workspace_id__in=refused)
     return missing.select_related("workspace").order_by("details_next_at")[: 10 * DETAILS_PER_ROUND]
 
 
@@ -85,6 +93,8 @@ def _in_peace(runs: list[Run], work: Callable[[list[Run], LaminaClient, list[uui
     try:
         with client_for(runs[0].workspace, lane=Lane.TRACKING) as client:
             work(runs, client, told)
+    except LaminaAuthError:
+        note_key_refused(runs[0].workspace)
     except LaminaError as error:
         logger.warning("runs not asked after count=%d error=%s", len(runs), error)
     except Exception as error:

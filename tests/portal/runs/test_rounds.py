@@ -22,6 +22,7 @@ from portal.runs.rounds import go_round
 from portal.runs.states import Status, Teller
 from portal.runs.submit import send
 from portal.runs.track import adopt
+from portal.workspaces.brakes import refused_keys
 from portal.workspaces.lamina import client_for
 from portal.workspaces.models import LedgerLine, Membership, User
 
@@ -220,6 +221,22 @@ def test_lane_that_is_spent_leaves_the_rest_for_the_next_round(
     a_round(manual)
     assert Run.objects.filter(status=Status.COMPLETED).count() == 1
     assert Run.objects.remote().filter(next_at__lte=timezone.now()).count() == 4
+
+
+def test_key_that_lamina_refuses_is_asked_about_nothing_more_and_another_one_at_once(
+    run: Run, manual: Sandbox, settings: Any
+) -> None:
+    send(run.pk)
+    run.refresh_from_db()
+    right, settings.LAMINA_API_KEY = settings.LAMINA_API_KEY, "lma_wrong"
+    assert sum(a_round(manual).values()) == 1
+    assert [workspace.pk for workspace in refused_keys()] == [run.workspace_id], "staff see it"
+    assert sum(a_round(manual).values()) == 0
+    settings.LAMINA_API_KEY = right
+    manual.complete(run.lamina_run_id)
+    a_round(manual)
+    run.refresh_from_db()
+    assert run.status == Status.COMPLETED
 
 
 def test_workspace_whose_answers_are_odd_keeps_nobody_waiting(
