@@ -13,11 +13,12 @@ from datetime import timedelta
 from django.db.models import F
 from django.utils import timezone
 
-from lamina_integration import LaminaClient, LaminaError, LaminaNotFound, Lane
+from lamina_integration import LaminaAuthError, LaminaClient, LaminaError, LaminaNotFound, Lane
 from portal import trace
 from portal.runs import track
 from portal.runs.models import Attempt, Delivery, Run, Verdict
 from portal.runs.states import Teller
+from portal.workspaces.brakes import ids_of_refused_keys, note_key_refused
 from portal.workspaces.lamina import client_for, key_of
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ def follow() -> list[uuid.UUID]:
     due = Delivery.objects.filter(verdict=Verdict.STALE, applied_at=None, next_at__lte=now)
     if given_up := due.filter(tries__gte=GIVE_UP_AFTER_TRIES).update(applied_at=now):
         logger.warning("hints given up count=%d", given_up)
+    due = due.exclude(attempt__run__workspace_id__in=ids_of_refused_keys())
     hints = due.select_related("attempt__run__workspace").defer("body")
     by_key: dict[str, dict[tuple[uuid.UUID, str], list[Delivery]]] = defaultdict(lambda: defaultdict(list))
     for hint in hints.order_by("next_at")[: 10 * PER_ROUND]:
@@ -43,6 +45,8 @@ def follow() -> list[uuid.UUID]:
         try:
             with client_for(alike[0][0].attempt.run.workspace, lane=Lane.TRACKING) as client:
                 told += [each[0].attempt.run_id for each in alike if _asked(each, client)]
+        except LaminaAuthError:
+            note_key_refused(alike[0][0].attempt.run.workspace)
         except LaminaError as error:
             logger.warning("hints not followed count=%d error=%s", len(alike), error)
         except Exception as error:

@@ -19,7 +19,7 @@ from portal.runs import costs, track
 from portal.runs.models import OPEN_REFINEMENTS, Attempt, Delivery, KnownRemote, Refinement, Run
 from portal.runs.states import ACTIVE, Status, Teller
 from portal.workspaces import budgets
-from portal.workspaces.brakes import fingerprint_of, note_key_refused, refused_keys
+from portal.workspaces.brakes import fingerprint_of, ids_of_refused_keys, note_key_refused
 from portal.workspaces.lamina import client_for, key_of
 from portal.workspaces.models import LedgerLine, LineKind
 
@@ -94,7 +94,7 @@ def settle_unconfirmed() -> None:
     """
     due = Run.objects.filter(status=Status.UNCONFIRMED, next_at__lte=timezone.now(), sent_at__isnull=False)
     # A key that Lamina does not accept tells nothing.
-    due = due.exclude(workspace_id__in=[workspace.pk for workspace in refused_keys()])
+    due = due.exclude(workspace_id__in=ids_of_refused_keys())
     groups: dict[tuple[str, str], list[Run]] = defaultdict(list)
     for run in due.select_related("workspace", "app").order_by("next_at")[:200]:
         groups[key_of(run.workspace), run.app.lamina_id].append(run)

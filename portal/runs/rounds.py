@@ -32,7 +32,7 @@ from portal.runs import hints, track, watched
 from portal.runs.made import Found, matched
 from portal.runs.models import Run
 from portal.runs.states import Teller
-from portal.workspaces.brakes import note_key_refused, refused_keys
+from portal.workspaces.brakes import ids_of_refused_keys, note_key_refused
 from portal.workspaces.lamina import client_for, key_of
 
 logger = logging.getLogger(__name__)
@@ -48,34 +48,35 @@ FEW = 3  # up to so many runs that ended, asking for each is no dearer than for 
 STREAMED_SECONDS = 30.0  # should a stream have gone silent without a word
 GIVE_UP_AFTER = timedelta(days=1)
 LEAST_PAUSE = timedelta(seconds=30)
+LATE = timedelta(minutes=10)
+LATE_PAUSE = timedelta(minutes=5)  # shorter than what is late: the try after it is the last
 
 
 def go_round() -> list[uuid.UUID]:
     """Ask Lamina about every run it is time to ask about; return the runs there was news of.
 
-    With a key that it does not accept it is not asked: the balance of that key tells when it does again.
+    With a key that it does not accept it is asked only now and then.
     """
     told = hints.follow()
-    refused = [workspace.pk for workspace in refused_keys()]
-    for runs in _by_key(_going(refused)):
+    for runs in _by_key(_going()):
         told += _in_peace(runs, _round_of)
-    for runs in _by_key(_not_all_known(refused)):
+    for runs in _by_key(_not_all_known()):
         told += _in_peace(runs, _details_of)
     return told
 
 
-def _going(refused: list[int]) -> list[Run]:
+def _going() -> list[Run]:
     now = timezone.now()
     at_lamina = Run.objects.remote().filter(next_at__lte=now + timedelta(seconds=ALONG_SECONDS))
-    at_lamina = at_lamina.exclude(workspace_id__in=refused)
+    at_lamina = at_lamina.exclude(workspace_id__in=ids_of_refused_keys())
     runs = at_lamina.select_related("workspace").prefetch_related("outputs").order_by("next_at")[:MOST_RUNS]
     groups = _by_key(runs)
     return [run for group in groups if group[0].next_at <= now for run in group]
 
 
-def _not_all_known(refused: list[int]) -> QuerySet[Run]:
+def _not_all_known() -> QuerySet[Run]:
     missing = Run.objects.filter(details_next_at__lte=timezone.now(), lamina_run_id__isnull=False)
-    missing = missing.exclude(workspace_id__in=refused)
+    missing = missing.exclude(workspace_id__in=ids_of_refused_keys())
     return missing.select_related("workspace").order_by("details_next_at")[: 10 * DETAILS_PER_ROUND]
 
 
@@ -245,10 +246,18 @@ def _details_of(runs: list[Run], client: LaminaClient, told: list[uuid.UUID]) ->
             told.append(run.pk)
             Run.objects.filter(pk=run.pk, details_next_at=run.details_next_at).update(details_next_at=None)
         else:
-            now = timezone.now()
-            waited = now - (run.finished_at or run.created_at)
-            again = now + max(waited, LEAST_PAUSE) if waited < GIVE_UP_AFTER else None
-            Run.objects.filter(pk=run.pk).update(details_next_at=again)
+            Run.objects.filter(pk=run.pk).update(details_next_at=_details_again(run))
+
+
+def _details_again(run: Run) -> datetime | None:
+    """Return when Lamina is asked once more for what it did not tell; None when it is not any more."""
+    now = timezone.now()
+    waited = now - (run.finished_at or run.created_at)
+    if waited < GIVE_UP_AFTER:
+        return now + max(waited, LEAST_PAUSE)
+    # Nobody could ask when it was time, as while the key was refused: then this was the first try in a while.
+    was_late = run.details_next_at is not None and now - run.details_next_at > LATE
+    return now + LATE_PAUSE if was_late else None
 
 
 def asked(run: Run, client: LaminaClient) -> bool:
@@ -256,7 +265,7 @@ def asked(run: Run, client: LaminaClient) -> bool:
     try:
         with trace.about(run):
             track.ask(run, client)
-    except (LaminaBudgetSpent, LaminaRateLimited):
+    except (LaminaBudgetSpent, LaminaRateLimited, LaminaAuthError):
         raise
     except LaminaNotFound:
         return False

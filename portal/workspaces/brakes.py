@@ -3,8 +3,8 @@
 Runs behind a brake stay waiting and go on by themselves when it is released. Credits count by key:
 once Lamina has refused a start for want of them, the other runs of the same key are not worth a
 request each. They go on when the balance grows; and now and then one is let through to try, because
-a balance may tell less than the whole story. A key that was refused is asked for its balance now and
-then, too: whatever the answer, its runs go on when Lamina takes the key, or when staff have replaced it.
+a balance may tell less than the whole story. With a key that was refused nothing is sent or asked for
+some minutes; then whoever comes first finds out. One that staff have put in its place is used at once.
 """
 
 import logging
@@ -51,12 +51,13 @@ def credits_words() -> str:
 
 def key_words() -> str:
     """Return what a waiting run says while Lamina refuses its key."""
-    return _("Lamina does not accept this workspace's key. Staff have to mend it; this waits and goes on by itself.")
+    return _("Lamina does not accept the key in use here. Staff have to mend it; this waits and goes on by itself.")
 
 
 def brakes() -> dict[int, Brake]:
-    """Return the brakes of every workspace that has one, by its id."""
+    """Return the brakes of every workspace that has one, by its id; a key's, when it has lasted long enough, ends."""
     found: dict[int, Brake] = {}
+    Wallet.objects.filter(key_refused_at__lte=timezone.now() - TRY_EVERY).update(key_refused_at=None)
     for wallet, ids in _refused_wallets():
         may_try = wallet.try_at is None or wallet.try_at <= timezone.now()
         brake = Brake(key_words()) if wallet.key_refused_at else Brake(credits_words(), may_try)
@@ -113,29 +114,21 @@ def note_refusal(workspace: Workspace) -> None:
 
 
 def note_key_refused(workspace: Workspace) -> None:
-    """Remember that Lamina does not accept a workspace's key."""
-    now = timezone.now()
+    """Remember that Lamina does not accept a workspace's key: for some minutes it is not used."""
     wallet, _created = Wallet.objects.get_or_create(fingerprint=fingerprint_of(workspace))
-    Wallet.objects.filter(pk=wallet.pk).update(try_at=now + TRY_EVERY, asked_at=now)
-    if Wallet.objects.filter(pk=wallet.pk, key_refused_at=None).update(key_refused_at=now):
+    if Wallet.objects.filter(pk=wallet.pk, key_refused_at=None).update(key_refused_at=timezone.now()):
         logger.error("Lamina does not accept a key workspace=%s", workspace)
-
-
-def note_key_accepted(workspace: Workspace, *, asked_at: datetime) -> None:
-    """Let the runs of a key go on that Lamina has accepted for something.
-
-    Not at once after it was refused: where Lamina takes the key for other things and not for starts, each time
-    costs a call of some runs.
-    """
-    wallets = Wallet.objects.filter(fingerprint=fingerprint_of(workspace), key_refused_at__lte=asked_at)
-    if wallets.exclude(try_at__gt=timezone.now()).update(key_refused_at=None):
-        logger.info("Lamina accepts a key again workspace=%s", workspace)
 
 
 def refused_keys() -> list[Workspace]:
     """Return the workspaces whose key Lamina does not accept: their own, or the portal's where they have none."""
-    ids = [pk for wallet, found in _refused_wallets() if wallet.key_refused_at for pk in found]
+    ids = ids_of_refused_keys()
     return list(Workspace.objects.filter(pk__in=ids).only("name", "lamina_api_key").order_by("name")) if ids else []
+
+
+def ids_of_refused_keys() -> list[int]:
+    """Return the ids of these workspaces: nothing is worth asking with their key."""
+    return [pk for wallet, ids in _refused_wallets() if wallet.key_refused_at for pk in ids]
 
 
 def note_balance(workspace: Workspace, balance: Decimal, *, asked_at: datetime) -> None:
@@ -150,17 +143,14 @@ def note_balance(workspace: Workspace, balance: Decimal, *, asked_at: datetime) 
 
 
 def balances_to_ask() -> list[int]:
-    """Return a workspace for each refused key whose balance is worth asking for again, and forget keys nobody has."""
+    """Return a workspace for each key without credits whose balance is due to be asked for; forget keys nobody has."""
     now = timezone.now()
+    is_due = Q(asked_at=None) | Q(asked_at__lte=now - ASK_EVERY)
     ids = []
     for wallet, workspace_ids in _refused_wallets():
         if not workspace_ids:
             Wallet.objects.filter(pk=wallet.pk).update(refused_at=None, key_refused_at=None)
-            continue
-        # Nobody but staff or Lamina's own can end that a key is refused: it may take longer.
-        pace = TRY_EVERY if wallet.key_refused_at else ASK_EVERY
-        is_due = Q(asked_at=None) | Q(asked_at__lte=now - pace)
-        if Wallet.objects.filter(is_due, pk=wallet.pk).update(asked_at=now):
+        elif wallet.key_refused_at is None and Wallet.objects.filter(is_due, pk=wallet.pk).update(asked_at=now):
             ids.append(workspace_ids[0])
     return ids
 

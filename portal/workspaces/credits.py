@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from lamina_integration import LaminaForbidden, LaminaNotFound, Lane
+from lamina_integration import Lane
 from portal.workspaces import brakes, budgets
 from portal.workspaces.lamina import client_for
 from portal.workspaces.models import BudgetMonth, LedgerLine, LineKind, LineState, Workspace
@@ -36,13 +36,8 @@ def refresh_balance(workspace_id: int) -> bool:
     cache.delete(ASKED_AGAIN % workspace_id)
     workspace = Workspace.objects.get(pk=workspace_id)
     asked_at = timezone.now()
-    try:
-        with client_for(workspace, lane=Lane.BACKGROUND) as client:
-            usage = client.account.usage()
-    except (LaminaForbidden, LaminaNotFound):
-        brakes.note_key_accepted(workspace, asked_at=asked_at)
-        raise
-    brakes.note_key_accepted(workspace, asked_at=asked_at)
+    with client_for(workspace, lane=Lane.BACKGROUND) as client:
+        usage = client.account.usage()
     balance, spent = _amount(usage.balance), _amount(usage.total_spent)
     if balance is not None:
         Workspace.objects.filter(pk=workspace_id).update(credits_balance=balance, credits_checked_at=timezone.now())

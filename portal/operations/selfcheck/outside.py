@@ -13,6 +13,7 @@ from django.db import DatabaseError
 from lamina_integration import (
     LaminaAuthError,
     LaminaError,
+    LaminaForbidden,
     LaminaRateLimited,
     LaminaResponseError,
     LaminaUnreachable,
@@ -45,6 +46,8 @@ def check_lamina() -> Iterator[Trouble]:
             usage = client.account.usage()
     except LaminaAuthError:
         yield Trouble("Lamina does not accept the key", f"mend {named}")
+    except LaminaForbidden:
+        yield Trouble("Lamina does not let this key ask for its credits", f"mend {named}")
     except LaminaUnreachable as error:
         host = urlsplit(settings.LAMINA_BASE_URL).hostname
         yield Trouble(f"Lamina cannot be reached at {host} ({_why(error)})", "mend LAMINA_BASE_URL or the way to it")

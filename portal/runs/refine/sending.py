@@ -29,7 +29,7 @@ from portal.runs import costs
 from portal.runs.held_up import changes_held_back
 from portal.runs.lanes import LOOK_AGAIN_SECONDS
 from portal.runs.leases import LEASE_SECONDS, renewed
-from portal.runs.models import REFUSED, Refinement
+from portal.runs.models import HELD_UP, REFUSED, Refinement
 from portal.runs.models import RefinementState as State
 from portal.runs.persist import persistently
 from portal.runs.refine.outcomes import (
@@ -96,7 +96,8 @@ def _is_put_off(refinement: Refinement) -> bool:
         again = timezone.now() + timedelta(seconds=min(wait, LOOK_AGAIN_SECONDS))
         waiting = Refinement.objects.filter(pk=refinement.pk, state=State.WAITING)
         waiting.update(next_at=again)
-        if budget.is_away() and waiting.exclude(outcome=away_words()).update(outcome=away_words(), outcome_code=""):
+        tells_else = waiting.exclude(outcome_code=HELD_UP).exclude(outcome=away_words())
+        if budget.is_away() and tells_else.update(outcome=away_words()):
             refinement.run.touch()
     return bool(wait)
 
@@ -144,11 +145,8 @@ def call(refinement: Refinement) -> LaminaRefinement | None:
         if refinement.sent_at is not None:
             # The request may be out: it is looked for like any other.
             leave_unconfirmed(refinement, why=repr(error))
-        elif refinement.tries < MOST_TRIES:
-            give_back(refinement, LONGEST_PAUSE_SECONDS, ours_words())
         else:
-            why = _("Something on our side kept it from being sent. Nothing was charged.")
-            fail(refinement, why, code=REFUSED, log=repr(error), cost=0)
+            give_back(refinement, LONGEST_PAUSE_SECONDS, ours_words())
     return None
 
 

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from lamina_integration import LaminaError, Lane, RemoteRun
+from lamina_integration import LaminaAuthError, LaminaError, Lane, RemoteRun
 from portal import trace
 from portal.runs.models import Refinement
 from portal.runs.models import RefinementState as State
@@ -23,6 +23,7 @@ from portal.runs.refine.outcomes import (
 )
 from portal.runs.states import Teller
 from portal.runs.track import note
+from portal.workspaces.brakes import ids_of_refused_keys, note_key_refused
 from portal.workspaces.lamina import client_for
 from portal.workspaces.models import User
 
@@ -45,6 +46,7 @@ def release_lost() -> None:
 def settle_unconfirmed() -> list[uuid.UUID]:
     """Compare what Lamina shows with what we have; return the runs there was news of."""
     due = Refinement.objects.filter(state=State.UNCONFIRMED, next_at__lte=timezone.now())
+    due = due.exclude(run__workspace_id__in=ids_of_refused_keys()).order_by("next_at")
     told = []
     for refinement in due.select_related("run__workspace")[:20]:
         pause = timedelta(seconds=ASK_AGAIN_SECONDS)
@@ -52,6 +54,9 @@ def settle_unconfirmed() -> list[uuid.UUID]:
         try:
             with trace.about(refinement.run), client_for(refinement.run.workspace, lane=Lane.TRACKING) as client:
                 remote = client.runs.get(refinement.run.lamina_run_id or "")
+        except LaminaAuthError:
+            note_key_refused(refinement.run.workspace)
+            continue
         except LaminaError as error:
             logger.warning("refinement not asked after run=%s error=%s", refinement.run.reference, error)
             continue

@@ -2,18 +2,17 @@
 
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
-from unittest.mock import MagicMock, Mock
+from unittest.mock import Mock
 
 import pytest
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from lamina_integration import LaminaForbidden, LaminaNotFound, LaminaResponseError, Usage
+from lamina_integration import LaminaForbidden
 from lamina_integration.sandbox import Sandbox
 from portal.catalogue.models import App, PinnedApp
 from portal.runs import lanes, reconcile, refine, tasks
@@ -22,13 +21,13 @@ from portal.runs.recording import MOST_FOLLOWERS
 from portal.runs.states import Status, Teller
 from portal.runs.submit import claim, mark_sent, send, submit
 from portal.runs.track import adopt
-from portal.workspaces.brakes import TRY_EVERY, balances_to_ask, fingerprint_of, note_key_accepted, note_key_refused
+from portal.workspaces.brakes import TRY_EVERY, balances_to_ask, note_key_refused
 from portal.workspaces.budgets import lift, state_of, stop_spending
 from portal.workspaces.credits import refresh_balance
 from portal.workspaces.models import LedgerLine, LineKind, Membership, User, Wallet, Workspace
 from tests.portal.runs.test_costs import news
 
-NOT_ACCEPTED = "Lamina does not accept this workspace's key. Staff have to mend it; this waits and goes on by itself."
+NOT_ACCEPTED = "Lamina does not accept the key in use here. Staff have to mend it; this waits and goes on by itself."
 TOO_FEW = "The workspace has not enough credits at Lamina. It is saved and goes on when topped up."
 
 
@@ -58,8 +57,7 @@ def refresh(run: Run) -> Run:
 
 def five_minutes_later() -> None:
     """Let the pause after a refusal be over."""
-    ago = timezone.now() - TRY_EVERY
-    Wallet.objects.update(try_at=ago, asked_at=ago, key_refused_at=ago)
+    Wallet.objects.update(key_refused_at=timezone.now() - TRY_EVERY)
 
 
 def look_at_balance(workspace: Workspace) -> None:
@@ -127,7 +125,7 @@ def test_run_whose_key_lamina_refuses_waits_in_those_words_and_the_key_s_other_r
     assert lamina.ledger()["requests"]["total"] == asked
     assert state_of(run.workspace).held > 0
     page = as_user(creator).get(run.get_absolute_url()).content.decode()
-    assert "Lamina does not accept this workspace&#x27;s key." in page
+    assert "Lamina does not accept the key in use here." in page
 
 
 def test_runs_go_on_when_their_key_is_replaced(run: Run, settings: Any, lamina: Sandbox) -> None:
@@ -144,50 +142,29 @@ def test_runs_go_on_when_their_key_is_replaced(run: Run, settings: Any, lamina: 
     assert not Wallet.objects.filter(key_refused_at__isnull=False).exists(), "nobody speaks with that key any more"
 
 
-def test_runs_go_on_when_lamina_accepts_the_key_again(run: Run, settings: Any, lamina: Sandbox) -> None:
-    right = settings.LAMINA_API_KEY
-    settings.LAMINA_API_KEY = "lma_wrong"
-    send(run.pk)
-    settings.LAMINA_API_KEY = right
-    # As if the right key had been the refused one: revoked at Lamina, and given back.
-    Wallet.objects.update(fingerprint=fingerprint_of(run.workspace))
-    assert lanes.runs_to_send() == []
-    look_at_balance(run.workspace)
-    assert (balances_to_ask(), lanes.runs_to_send()) == ([], []), "not at once: it may take the key for this alone"
+def test_runs_go_on_when_lamina_accepts_the_key_again(run: Run, member: Membership, lamina: Sandbox) -> None:
+    note_key_refused(run.workspace)  # revoked there, and given back
+    later = another(run, member)
+    sweep()
+    assert {refresh(each).held_up for each in (run, later)} == {NOT_ACCEPTED}
     five_minutes_later()
-    assert balances_to_ask() == [run.workspace_id]
-    look_at_balance(run.workspace)
-    for run_id, _lane in lanes.runs_to_send():
-        send(run_id)
-    assert (refresh(run).held_up, starts(lamina)) == ("", 1)
+    sweep()
+    assert starts(lamina) == 2
+    assert {refresh(each).held_up for each in (run, later)} == {""}
 
 
-@pytest.mark.parametrize(
-    "answer", [Usage(), LaminaForbidden("No", status_code=403), LaminaNotFound("No", status_code=404)]
-)
-def test_key_is_accepted_again_whatever_lamina_says_of_its_balance(
-    run: Run, answer: Usage | Exception, monkeypatch: pytest.MonkeyPatch
+def test_key_that_stays_refused_costs_one_call_in_five_minutes(
+    run: Run, member: Membership, settings: Any, lamina: Sandbox
 ) -> None:
-    note_key_refused(run.workspace)
-    five_minutes_later()
-    client = MagicMock()
-    client.__enter__.return_value.account.usage.side_effect = [answer]
-    monkeypatch.setattr("portal.workspaces.credits.client_for", Mock(return_value=client))
-    with suppress(LaminaResponseError):
-        look_at_balance(run.workspace)
-    assert not Wallet.objects.filter(key_refused_at__isnull=False).exists()
-
-
-def test_key_that_is_refused_for_starts_alone_costs_a_start_in_five_minutes(run: Run, settings: Any) -> None:
     settings.LAMINA_API_KEY = "lma_wrong"
-    for tries in (1, 2):
-        sweep()
+    later = another(run, member)
+    before = lamina.ledger()["requests"]["total"]
+    for calls in (1, 2, 3):
         for _ in range(3):
-            note_key_accepted(run.workspace, asked_at=timezone.now())
             sweep()
-        assert run.attempts.count() == tries
+        assert lamina.ledger()["requests"]["total"] - before == calls
         five_minutes_later()
-        note_key_accepted(run.workspace, asked_at=timezone.now())
+    assert {refresh(each).status for each in (run, later)} == {Status.WAITING}
 
 
 def test_waiting_run_says_what_keeps_it_now(run: Run, staff: User, lamina: Sandbox) -> None:

@@ -239,6 +239,23 @@ def test_key_that_lamina_refuses_is_asked_about_nothing_more_and_another_one_at_
     assert run.status == Status.COMPLETED
 
 
+def test_details_are_not_given_up_for_a_key_that_was_refused_for_days(run: Run, manual: Sandbox, settings: Any) -> None:
+    send(run.pk)
+    ago = timezone.now() - timedelta(days=3)
+    Run.objects.update(status=Status.FAILED, finished_at=ago, details_next_at=ago)
+    right, settings.LAMINA_API_KEY = settings.LAMINA_API_KEY, "lma_wrong"
+    go_round()
+    assert [workspace.pk for workspace in refused_keys()] == [run.workspace_id]
+    assert Run.objects.get().details_next_at == ago
+    settings.LAMINA_API_KEY = right
+    Run.objects.update(lamina_run_id="nobody-knows-it")
+    go_round()
+    assert Run.objects.get().details_next_at > timezone.now(), "the first try in days is not the last"
+    Run.objects.update(details_next_at=timezone.now())
+    go_round()
+    assert Run.objects.get().details_next_at is None
+
+
 def test_workspace_whose_answers_are_odd_keeps_nobody_waiting(
     member: Membership, poster: PinnedApp, manual: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
