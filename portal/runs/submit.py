@@ -56,6 +56,7 @@ from portal.runs.outcomes import (
 from portal.runs.preparing import labels_to_send, prepare
 from portal.runs.recording import record
 from portal.runs.states import FINAL, NOT_CANCELLABLE, Status, Teller
+from portal.runs.waiting_words import away_words, busy_words, ours_words, unreachable_words, unreadable_words
 from portal.workspaces.brakes import (
     find_brake,
     fingerprint_of,
@@ -147,13 +148,13 @@ def _call(attempt: Attempt) -> RemoteRun | None:
             )
     except KeyUnreadable:
         logger.error("run not sent, its workspace's key cannot be read run=%s", run.reference)
-        why = _("Staff have to mend this workspace's key; this waits and goes on.")
+        why = unreadable_words()
         give_back(attempt, NO_KEY, seconds=LONGEST_PAUSE_SECONDS, why=why)
     except LaminaAway as error:
-        why = _("Lamina does not answer at the moment; this waits and goes on.")
+        why = away_words()
         give_back(attempt, NOT_REACHED, seconds=min(error.retry_after, lanes.LOOK_AGAIN_SECONDS), why=why)
     except (LaminaRateLimited, LaminaBudgetSpent) as error:
-        give_back(attempt, TOLD_TO_WAIT, seconds=error.retry_after, why=_("Lamina asks us to wait a moment."))
+        give_back(attempt, TOLD_TO_WAIT, seconds=error.retry_after, why=busy_words())
     except LaminaInsufficientCredits as error:
         wait_for_credits(attempt, error)
     except LaminaForbidden as error:
@@ -169,7 +170,7 @@ def _call(attempt: Attempt) -> RemoteRun | None:
             refuse(attempt, error.problems)
     except LaminaUnreachable as error:
         if attempt.sent_at is None or not error.maybe_sent:
-            why = _("Lamina cannot be reached; this waits and goes on.")
+            why = unreachable_words()
             give_back(attempt, NOT_REACHED, seconds=pause_after(run), why=why)
         else:
             leave_unconfirmed(attempt, why=str(error))
@@ -184,7 +185,7 @@ def _call(attempt: Attempt) -> RemoteRun | None:
         if attempt.sent_at is not None:
             leave_unconfirmed(attempt, why=repr(error))
         elif tries_of(run) < MOST_TRIES:
-            why = _("Something went wrong on our side; it is tried again.")
+            why = ours_words()
             give_back(attempt, repr(error), seconds=pause_after(run), why=why)
         else:
             give_up(attempt)

@@ -128,11 +128,6 @@ def give_back(refinement: Refinement, seconds: float, why: str) -> None:
     _wait_again(refinement, seconds, outcome=why, tries=refinement.tries + 1)
 
 
-def ours_words() -> str:
-    """Return what a waiting wish says after a fault of ours."""
-    return _("Something went wrong on our side; it is tried again.")
-
-
 def put_off(refinement: Refinement, seconds: float, why: str) -> None:
     """Return a claim that nothing was wrong with: nobody may ask Lamina anything at the moment."""
     _wait_again(refinement, seconds, outcome=why)

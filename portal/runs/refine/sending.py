@@ -38,13 +38,13 @@ from portal.runs.refine.outcomes import (
     hold_up,
     keep_back,
     leave_unconfirmed,
-    ours_words,
     put_off,
     take,
     wait_for_credits,
     wait_for_key,
 )
 from portal.runs.track import MOST_OUTPUTS
+from portal.runs.waiting_words import away_words, busy_words, ours_words, unreachable_words, unreadable_words
 from portal.workspaces.brakes import find_brake, stopped_words
 from portal.workspaces.budgets import find_stop, stops_of
 from portal.workspaces.lamina import KeyUnreadable, client_for, shared_budget
@@ -102,11 +102,6 @@ def _is_put_off(refinement: Refinement) -> bool:
     return bool(wait)
 
 
-def away_words() -> str:
-    """Return what a waiting wish says while Lamina is away."""
-    return _("Lamina does not answer at the moment; this waits and goes on.")
-
-
 def call(refinement: Refinement) -> LaminaRefinement | None:
     """Ask Lamina, and record every way in which that can go wrong; None when there is nothing to take."""
     run = refinement.run
@@ -118,17 +113,17 @@ def call(refinement: Refinement) -> LaminaRefinement | None:
             return client.runs.feedback(run.lamina_run_id or "", refinement.words)
     except KeyUnreadable:
         logger.error("change not asked for, the workspace's key cannot be read run=%s", run.reference)
-        why = _("Staff have to mend this workspace's key; this waits and goes on.")
+        why = unreadable_words()
         put_off(refinement, LONGEST_PAUSE_SECONDS, why)
     except LaminaAway as error:
         put_off(refinement, min(error.retry_after, LOOK_AGAIN_SECONDS), away_words())
     except (LaminaRateLimited, LaminaBudgetSpent) as error:
-        put_off(refinement, error.retry_after, _("Lamina asks us to wait a moment."))
+        put_off(refinement, error.retry_after, busy_words())
     except LaminaUnreachable as error:
         if error.maybe_sent and refinement.sent_at:
             leave_unconfirmed(refinement, why=str(error))
         else:
-            give_back(refinement, _pause(refinement), _("Lamina cannot be reached; this waits and goes on."))
+            give_back(refinement, _pause(refinement), unreachable_words())
     except LaminaInsufficientCredits as error:
         wait_for_credits(refinement, error)
     except LaminaForbidden as error:

@@ -19,10 +19,10 @@ from portal.runs.refine.outcomes import (
     give_back,
     is_other,
     leave_unconfirmed,
-    ours_words,
 )
 from portal.runs.states import Teller
 from portal.runs.track import note
+from portal.runs.waiting_words import ours_words
 from portal.workspaces.brakes import ids_of_refused_keys, note_key_refused
 from portal.workspaces.lamina import client_for
 from portal.workspaces.models import User
